@@ -1,0 +1,14 @@
+module sf-credential-helper
+
+go 1.26.0
+
+require (
+	github.com/gofrs/flock v0.13.1
+	github.com/zalando/go-keyring v0.2.8
+)
+
+require (
+	github.com/danieljoos/wincred v1.2.3 // indirect
+	github.com/godbus/dbus/v5 v5.2.2 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

@@ -1,0 +1,5 @@
+//go:build !unix || darwin
+
+package keystore
+
+func findBus() error { return nil }

@@ -1,0 +1,74 @@
+package keystore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zalando/go-keyring"
+)
+
+// texts tells from go-keyring's raw error what is the matter: it has no other sign. Where several
+// match, the first counts. The texts are those of go-keyring 0.2.8, godbus 5.2, dbus-daemon 1.14,
+// gnome-keyring 42, KeePassXC 2.7, KWallet 5, /usr/bin/security and the Windows API.
+var texts = []struct {
+	part string
+	is   error
+}{
+	// The path is all that tells "no collection" from "locked".
+	{"failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'", ErrUnavailable},
+	{"failed to unlock correct collection", ErrDenied},
+	{"Alias default does not exist", ErrUnavailable},
+	{`exec: "dbus-launch"`, ErrUnavailable},
+	{"couldn't determine address of session bus", ErrUnavailable},
+	{"Failed to activate service", ErrUnavailable},
+	{"was not provided by any .service files", ErrUnavailable},
+	{"dbus: invalid bus address", ErrUnavailable},
+	{"connect: ", ErrUnavailable},   // a socket that is not there, or that nobody listens at
+	{"broken pipe", ErrUnavailable}, // another user's bus hangs up while we log in at it …
+	{"connection reset", ErrUnavailable},
+	{"EOF", ErrUnavailable},
+	{"authentication failed", ErrUnavailable}, // … or says so
+	{"disconnected from message bus without replying", ErrDenied},
+	{"dbus: connection closed by user", ErrDenied},
+	// /usr/bin/security exits with the last byte of its OSStatus.
+	{"exit status 36", ErrDenied},      // errSecInteractionNotAllowed: locked, and no screen to ask at
+	{"exit status 51", ErrDenied},      // errSecAuthFailed
+	{"exit status 128", ErrDenied},     // userCanceledErr
+	{"exit status 37", ErrUnavailable}, // errSecNoDefaultKeychain
+	{"exit status 50", ErrUnavailable}, // errSecNoSuchKeychain
+	{"/usr/bin/security: no such file", ErrUnavailable},
+	{"A specified logon session does not exist", ErrDenied}, // Windows over SSH: a network logon has no credential store
+}
+
+// classify gives go-keyring's error the sentinel it deserves and keeps its text visible, on one line.
+func classify(err error) error {
+	switch {
+	case err == nil, errors.Is(err, ErrDenied):
+		return err
+	case errors.Is(err, keyring.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, keyring.ErrUnsupportedPlatform):
+		return fmt.Errorf("%w (%v)", ErrUnavailable, err)
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	for _, t := range texts {
+		if strings.Contains(text, t.part) {
+			return fmt.Errorf("%w (%s)", t.is, text)
+		}
+	}
+	return errors.New(text)
+}
+
+// encoded is how go-keyring marks what it keeps on macOS. It takes the tool's stderr for a part of
+// the secret, and a secret with anything before the mark is given back undecoded.
+const encoded = "go-keyring-"
+
+// checkAnswer refuses an answer that cannot be what was kept.
+func checkAnswer(text string) error {
+	if text == "" || !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 || strings.Contains(text, encoded) {
+		return fmt.Errorf("%w: its answer is not what was kept (a warning of its own may be mixed into it)", ErrDenied)
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package keystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Service is the name under which the keychain shows what a [Keychain] keeps. It has no colon:
+// Windows joins service and account with one.
+const Service = "sf-credential-helper"
+
+// Keychain is the store of the operating system, through go-keyring: macOS's login keychain, the
+// Windows Credential Manager, and elsewhere the Secret Service. The zero value is ready for use.
+//
+// A secret is one item, whose account is the name and whose value is the secret as it is. Only what
+// the platform cannot hold in one item is split over several.
+type Keychain struct {
+	// Limit is the most bytes that an item may hold; 0 is the platform's own limit.
+	Limit int
+
+	mu   sync.Mutex
+	seen map[string]string // the items this process has read or written, as they were then
+}
+
+// Get returns the secret kept under name.
+func (k *Keychain) Get(ctx context.Context, name string) ([]byte, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	text, _, err := k.read(ctx, account(name))
+	if errors.Is(err, ErrNotFound) {
+		k.unlist(ctx, name)
+	}
+	if err != nil {
+		return nil, fault("read", name, err)
+	}
+	return []byte(text), nil
+}
+
+// Set keeps the secret under name. What was written is read back, for some keychains say yes and
+// keep nothing. An equal secret is not written again, for some ask a person about every write; that
+// it is listed is then made sure of, for which a renewal, with two writes, would be too slow.
+func (k *Keychain) Set(ctx context.Context, name string, secret []byte) error {
+	if err := errors.Join(CheckName(name), checkSecret(secret)); err != nil {
+		return err
+	}
+	if k.limit() == 0 && isPlain(string(secret), 0) {
+		done, err := k.overwrite(ctx, name, string(secret))
+		if done || err != nil {
+			return fault("kept", name, err)
+		}
+	}
+	return fault("kept", name, k.set(ctx, name, string(secret)))
+}
+
+// Delete forgets what is kept under name.
+func (k *Keychain) Delete(ctx context.Context, name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	return fault("forgotten", name, k.delete(ctx, name))
+}
+
+// List returns the names under which something is kept, out of the store's own index.
+func (k *Keychain) List(ctx context.Context) ([]string, error) {
+	ix, err := k.readIndex(ctx)
+	if err != nil {
+		return nil, fault("listed", "", err)
+	}
+	return ix.names(), nil
+}
+
+// overwrite replaces one plain item by another, which every keychain does in one step and which
+// needs no lock. It is not done where there is nothing, or something split, to replace.
+func (k *Keychain) overwrite(ctx context.Context, name, text string) (done bool, err error) {
+	old, ok := k.lastSeen(account(name))
+	if !ok || old == text {
+		if old, err = k.getItem(ctx, account(name)); errors.Is(err, ErrNotFound) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	if isHead(old) {
+		return false, nil
+	}
+	if old == text {
+		return true, k.relist(ctx, name)
+	}
+	return true, k.putItem(ctx, account(name), text)
+}
+
+// set is Set for a name that is new, or whose secret was split or will be. A name is in the index
+// before its item is in the keychain and until after it is gone, so that whoever dies in between
+// leaves an entry too many, which shows when it is read, and never an item that nobody knows of.
+func (k *Keychain) set(ctx context.Context, name, text string) error {
+	unlock, err := lock(ctx, indexAccount)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, now, err := k.read(ctx, account(name))
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, errDamaged) {
+		return err
+	}
+	ix, err := k.readIndex(ctx)
+	if err != nil {
+		return err
+	}
+	plain := isPlain(text, k.limit())
+	scattered := ix[name] || now.slot != "" || !plain
+	if err := k.enter(ctx, ix, name, scattered); err != nil {
+		return err
+	}
+	if old != text {
+		if now, err = k.write(ctx, account(name), now, text); err != nil {
+			return err
+		}
+	}
+	if !scattered {
+		return nil
+	}
+	if err := k.tidy(ctx, account(name), now); err != nil {
+		return err
+	}
+	return k.enter(ctx, ix, name, !plain)
+}
+
+func (k *Keychain) delete(ctx context.Context, name string) error {
+	unlock, err := lock(ctx, indexAccount)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ix, err := k.readIndex(ctx)
+	if err != nil {
+		return err
+	}
+	if err := k.remove(ctx, account(name), ix[name]); err != nil {
+		return err
+	}
+	return k.strike(ctx, ix, name)
+}
+
+// limit is the most bytes that an item holds, or 0 if that is more than MaxSecret.
+func (k *Keychain) limit() int {
+	switch {
+	case k.Limit > 0:
+		return k.Limit
+	case runtime.GOOS == "windows":
+		return 2560 // CRED_MAX_CREDENTIAL_BLOB_SIZE
+	case runtime.GOOS == "darwin":
+		// go-keyring hands /usr/bin/security one line of less than 4,096 bytes, in which the secret
+		// is base64 beside names of ours of up to 200.
+		return 2700
+	}
+	return 0
+}
+
+// account is the keychain's name for one of ours. Windows folds case, so the letters that are
+// upper case are told again behind a ^, which no name has: one bit for each letter, in hex.
+func account(name string) string {
+	var bits strings.Builder
+	nibble, n := 0, 0
+	for _, c := range name {
+		if !isLetter(c) {
+			continue
+		}
+		nibble <<= 1
+		if c <= 'Z' {
+			nibble |= 1
+		}
+		if n++; n%4 == 0 {
+			bits.WriteString(strconv.FormatInt(int64(nibble), 16))
+			nibble = 0
+		}
+	}
+	if n%4 != 0 {
+		bits.WriteString(strconv.FormatInt(int64(nibble), 16))
+	}
+	if strings.Trim(bits.String(), "0") == "" {
+		return name
+	}
+	return name + "^" + bits.String()
+}
+
+// getItem, putItem and dropItem are one item each; what they did is proved by looking again.
+func (k *Keychain) getItem(ctx context.Context, account string) (string, error) {
+	text, err := getItem(ctx, Service, account)
+	if err == nil {
+		err = checkAnswer(text)
+	}
+	if err != nil {
+		return "", err
+	}
+	k.note(account, text)
+	return text, nil
+}
+
+func (k *Keychain) putItem(ctx context.Context, account, text string) error {
+	k.forgetSeen(account)
+	if err := setItem(ctx, Service, account, text); err != nil {
+		return err
+	}
+	kept, err := getItem(ctx, Service, account)
+	if err == nil && kept != text || errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: it did not keep what was written (was its prompt dismissed?)", ErrDenied)
+	}
+	if err == nil {
+		k.note(account, text)
+	}
+	return err
+}
+
+func (k *Keychain) dropItem(ctx context.Context, account string) error {
+	k.forgetSeen(account)
+	if err := deleteItem(ctx, Service, account); errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if _, err := getItem(ctx, Service, account); errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: the item is still there (was its prompt dismissed?)", ErrDenied)
+}
+
+func (k *Keychain) lastSeen(account string) (string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text, ok := k.seen[account]
+	return text, ok
+}
+
+func (k *Keychain) note(account, text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen == nil {
+		k.seen = map[string]string{}
+	}
+	k.seen[account] = text
+}
+
+func (k *Keychain) forgetSeen(account string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.seen, account)
+}

@@ -1,0 +1,89 @@
+package keystore
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// DefaultWait is how long Update lasts under a context without a deadline.
+	DefaultWait = 60 * time.Second
+	// KeepTime is how long a keep may take, once another has succeeded, when the deadline of the
+	// context comes sooner: by then something may have been spent that cannot be had again.
+	KeepTime = 5 * time.Second
+)
+
+// Update lets one process at a time change what is kept under name. It waits its turn while ctx
+// lasts, 60 s if it has no deadline, and returns ErrBusy (beside ctx's error) if it does not come.
+// The lock goes with the process that holds it, however that ends.
+//
+// f gets what is kept, nil if nothing is, and keeps what it has as often as it likes; keep(nil)
+// forgets. A keep that has returned nil has happened. From the first keep on ctx does not stop
+// what f keeps, and later ones may take up to KeepTime beyond the deadline of ctx.
+func Update(ctx context.Context, s Store, name string, f func(old []byte, keep func([]byte) error) error) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultWait)
+		defer cancel()
+	}
+	unlock, err := lock(ctx, name)
+	if err != nil {
+		return fault("locked", name, err)
+	}
+	defer unlock()
+	old, err := s.Get(ctx, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	k := keeper{ctx: ctx, store: s, name: name}
+	return f(old, k.keep)
+}
+
+// Forget deletes what is kept under name when no Update is under way, readable or not.
+func Forget(ctx context.Context, s Store, name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, name)
+	if err != nil {
+		return fault("locked", name, err)
+	}
+	defer unlock()
+	return s.Delete(ctx, name)
+}
+
+type keeper struct {
+	ctx   context.Context
+	store Store
+	name  string
+	begun bool
+}
+
+func (k *keeper) keep(secret []byte) error {
+	if err := k.ctx.Err(); err != nil && !k.begun {
+		return fault("kept", k.name, err)
+	}
+	ctx, cancel := k.detached()
+	defer cancel()
+	var err error
+	if secret == nil {
+		err = k.store.Delete(ctx, k.name)
+	} else {
+		err = k.store.Set(ctx, k.name, secret)
+	}
+	k.begun = k.begun || err == nil
+	return err
+}
+
+// detached is a context that ends at the deadline of the caller's and not before.
+func (k *keeper) detached() (context.Context, context.CancelFunc) {
+	end, _ := k.ctx.Deadline()
+	if k.begun && time.Until(end) < KeepTime {
+		end = time.Now().Add(KeepTime)
+	}
+	return context.WithDeadline(context.WithoutCancel(k.ctx), end)
+}
