@@ -1,0 +1,142 @@
+package refresh
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strconv"
+	"time"
+)
+
+// record is a kept login: Salesforce's fields as they came, and ours beside them under one key, so
+// that a token answer that another program saved is a record.
+type record struct {
+	fields map[string]json.RawMessage
+	own    own
+}
+
+const ownKey = "sf-credential-helper"
+
+type own struct {
+	ClientID     string `json:"client_id,omitempty"`
+	ClientSecret string `json:"client_secret,omitempty"`
+	LoginURL     string `json:"login_url,omitempty"` // the host to renew at, if the user named one
+
+	RenewedAt time.Time   `json:"renewed_at,omitzero"`
+	Rejected  bool        `json:"rejected,omitempty"` // the kept token was answered 401
+	Loop      []time.Time `json:"loop,omitempty"`     // the last renewals because of a rejection
+
+	// Began stands while a renewal is under way. If it is found, that renewal was cut off: nobody
+	// knows whether the refresh token is spent. CutOff is the first such, and stays until one succeeds.
+	Began  time.Time `json:"began,omitzero"`
+	CutOff time.Time `json:"cut_off,omitzero"`
+}
+
+var errRecord = errors.New("what is kept is no login of ours")
+
+func parseRecord(data []byte) (record, error) {
+	var rec record
+	if err := json.Unmarshal(data, &rec.fields); err != nil || rec.fields == nil {
+		return record{}, errRecord
+	}
+	if raw, ok := rec.fields[ownKey]; ok {
+		if err := json.Unmarshal(raw, &rec.own); err != nil {
+			return record{}, errRecord
+		}
+		delete(rec.fields, ownKey)
+	}
+	return rec, nil
+}
+
+func (r record) encode() []byte {
+	fields := maps.Clone(r.fields)
+	fields[ownKey] = encode(r.own)
+	return encode(fields)
+}
+
+// encode is json.Marshal without its escapes for HTML: what came is kept as it came.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("refresh: a record is always JSON") // RawMessages that were parsed, strings and times
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// text is a field's string, or a number's digits; empty if it is neither.
+func (r record) text(field string) string { return fieldText(r.fields[field]) }
+
+// isToken reports whether token is the kept access token.
+func (r record) isToken(token string) bool { return token != "" && token == r.text("access_token") }
+
+func fieldText(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil {
+		return n.String()
+	}
+	return ""
+}
+
+// host is where to renew: what the user named, else the login's site, else its instance (an org can
+// forbid login.salesforce.com, and a sandbox fails there), else where it logged in.
+func (r record) host() string {
+	for _, url := range []string{r.own.LoginURL, r.text("sfdc_community_url"), r.text("instance_url"), origin(r.text("id"))} {
+		if u, err := CheckURL(url); err == nil {
+			return u
+		}
+	}
+	return production
+}
+
+// merge puts an answer into the record. What the answer brings is new; what it does not bring stays,
+// the refresh token above all; but what it says of the old token's time goes with the old token.
+func (r record) merge(answer map[string]json.RawMessage, now time.Time) record {
+	fields := maps.Clone(r.fields)
+	delete(fields, "issued_at")
+	delete(fields, "expires_in")
+	for name, raw := range answer {
+		if name != ownKey && !unusable(name, fieldText(raw)) {
+			fields[name] = raw
+		}
+	}
+	r.fields = fields
+	r.own.RenewedAt, r.own.Rejected = now, false
+	r.own.Began, r.own.CutOff = time.Time{}, time.Time{}
+	return r
+}
+
+// unusable tells a field that must not replace the one we have.
+func unusable(name, text string) bool {
+	switch name {
+	case "refresh_token":
+		return text == ""
+	case "instance_url", "sfdc_community_url":
+		_, err := CheckURL(text)
+		return err != nil
+	}
+	return false
+}
+
+// issuedAt is when Salesforce gave out the token, which it tells in milliseconds, and in a string.
+func (r record) issuedAt() time.Time {
+	ms, err := strconv.ParseInt(r.text("issued_at"), 10, 64)
+	if err != nil || ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// since is the time from which the token's age counts: by our own clock if we renewed it.
+func (r record) since() time.Time {
+	if !r.own.RenewedAt.IsZero() {
+		return r.own.RenewedAt
+	}
+	return r.issuedAt()
+}

@@ -1,0 +1,199 @@
+package refresh
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"sf-credential-helper/keystore"
+)
+
+// update renews the login under its lock, unless what is kept meets the want by then.
+func (s *Source) update(ctx context.Context, w want) (token Token, err error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, keystore.DefaultWait)
+		defer cancel()
+	}
+	err = keystore.Update(ctx, s.Store, s.Org, func(old []byte, keep func([]byte) error) error {
+		rec, err := s.parse(old)
+		if err != nil {
+			return err
+		}
+		if w.metBy(rec, time.Now()) {
+			token = rec.token()
+			return nil
+		}
+		r := renewal{Source: s, want: w, rec: rec, keep: keep}
+		token, err = r.run(ctx)
+		return err
+	})
+	return token, err
+}
+
+// renewal is one renewal, under the lock of its login.
+type renewal struct {
+	*Source
+	want want
+	rec  record
+	keep func([]byte) error
+}
+
+func (r *renewal) run(ctx context.Context) (Token, error) {
+	now := time.Now()
+	onRejection := !r.want.insists && (r.rec.own.Rejected || r.rec.isToken(r.want.rejected))
+	if err := r.check(onRejection, now); err != nil {
+		return Token{}, err
+	}
+	age := now.Sub(r.rec.own.RenewedAt)
+	suspect := onRejection && 0 <= age && age < SuspectAge
+	r.rec.own.Rejected = r.rec.own.Rejected || onRejection
+	answer, err := r.spend(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	if answer == nil { // another renewed it, out of reach of our lock
+		return r.rec.token(), nil
+	}
+	if onRejection {
+		r.rec.own.Loop = append(recent(r.rec.own.Loop, now), now)
+	}
+	r.rec = r.rec.merge(answer, time.Now())
+	same := r.rec.isToken(r.want.rejected)
+	r.rec.own.Rejected = same
+	if err := r.settle(ctx); err != nil {
+		return Token{}, err
+	}
+	token := r.rec.token()
+	token.Suspect = suspect
+	if same {
+		return Token{}, r.refuse("Salesforce gave out the rejected token again: it is not the token that is wrong")
+	}
+	return token, nil
+}
+
+// check refuses what cannot or must not be renewed.
+func (r *renewal) check(onRejection bool, now time.Time) error {
+	switch {
+	case r.rec.text("refresh_token") == "":
+		e := r.refuse("the token has ended, and what is kept is a token only, which cannot be renewed")
+		e.Class = ErrLoginRequired
+		return e
+	case onRejection && len(recent(r.rec.own.Loop, now)) >= LoopCount:
+		return r.refuse(fmt.Sprintf("%d fresh tokens were rejected within a minute: it is not the token that is wrong", LoopCount))
+	}
+	return nil
+}
+
+func (r *renewal) refuse(why string) *Error {
+	return &Error{Org: r.Org, Class: ErrRefused, Description: why}
+}
+
+func recent(times []time.Time, now time.Time) []time.Time {
+	var kept []time.Time
+	for _, t := range times {
+		if age := now.Sub(t); 0 <= age && age < LoopTime {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// spend proves that the store can be written, and trades the grant for an answer. While it pauses
+// between two tries nothing is under way, so there ctx may stop it. A nil answer says that another
+// program, which our lock does not bind, has renewed the login meanwhile; r.rec is then what it kept.
+func (r *renewal) spend(ctx context.Context) (map[string]json.RawMessage, error) {
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	asking, cancel := beforeKeeping(ctx)
+	defer cancel()
+	for try := 0; ; try++ {
+		answer, refusal := r.exchange(asking, r.rec)
+		if refusal == nil {
+			return answer, nil
+		}
+		refusal.CutOff = r.rec.own.CutOff
+		if refusal.lost {
+			return nil, refusal // the note stays, for the next refusal to tell of
+		}
+		spent := r.rec.text("refresh_token")
+		if r.lookAgain(asking) && r.want.metBy(r.rec, time.Now()) {
+			return nil, nil
+		}
+		if r.rec.text("refresh_token") != spent {
+			continue
+		}
+		if err := r.wait(ctx, asking, refusal, try); err != nil {
+			r.abandon()
+			return nil, err
+		}
+	}
+}
+
+// begin keeps a note that a renewal has begun. It differs from every note before, so it is written.
+func (r *renewal) begin() error {
+	if r.rec.own.CutOff.IsZero() {
+		r.rec.own.CutOff = r.rec.own.Began
+	}
+	r.rec.own.Began = time.Now()
+	return r.keep(r.rec.encode())
+}
+
+// abandon takes the note back: nothing was spent. To fail at this is no harm, only a note too many.
+func (r *renewal) abandon() {
+	r.rec.own.Began = time.Time{}
+	_ = r.keep(r.rec.encode())
+}
+
+// lookAgain reads the store once more, and reports whether another has renewed the login there.
+func (r *renewal) lookAgain(ctx context.Context) bool {
+	rec, err := r.look(ctx)
+	if err != nil || rec.text("refresh_token") == r.rec.text("refresh_token") && rec.isToken(r.rec.text("access_token")) {
+		return false
+	}
+	r.rec = rec
+	return true
+}
+
+// wait returns nil when it is time to ask again, or why that time does not come.
+func (r *renewal) wait(ctx, asking context.Context, refusal *Error, try int) error {
+	d := max(pause(try), refusal.RetryAfter)
+	end, _ := asking.Deadline()
+	if refusal.Class != ErrTemporary || refusal.later && refusal.RetryAfter == 0 || time.Until(end) < d {
+		return refusal
+	}
+	select {
+	case <-ctx.Done():
+		return errors.Join(refusal, ctx.Err())
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// pause is between a half and one and a half of a time that doubles: 0.25 s, 0.5 s, … 16 s.
+func pause(try int) time.Duration {
+	d := 250 * time.Millisecond << min(try, 6)
+	return d/2 + rand.N(d)
+}
+
+// beforeKeeping is a context that nobody cancels, and that ends early enough to keep an answer.
+func beforeKeeping(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, _ := ctx.Deadline()
+	reserve := min(keystore.KeepTime, time.Until(end)/4)
+	return context.WithDeadline(context.WithoutCancel(ctx), end.Add(-reserve))
+}
+
+// settle keeps the renewed login. The old one may be spent by now, so it tries more than once.
+func (r *renewal) settle(ctx context.Context) (err error) {
+	end, _ := ctx.Deadline()
+	for try := 0; try == 0 || try < 3 && time.Until(end) > 0; try++ {
+		if err = r.keep(r.rec.encode()); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("the login was renewed, and the new one could not be kept: %w", err)
+}
