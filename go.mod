@@ -4,7 +4,9 @@ go 1.26.0
 
 require (
 	github.com/gofrs/flock v0.13.1
+	github.com/spf13/pflag v1.1.0
 	github.com/zalando/go-keyring v0.2.8
+	golang.org/x/term v0.47.0
 )
 
 require (
