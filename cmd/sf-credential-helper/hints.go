@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -62,6 +63,8 @@ func storeFault(k *keystore.Error) string {
 	switch {
 	case errors.Is(k, keystore.ErrBusy):
 		return "another sf-credential-helper is at work on this login, or stopped in the middle of it (ps -C sf-credential-helper); try again, or wait longer with --timeout"
+	case errors.Is(k, context.DeadlineExceeded):
+		return deniedHints[runtime.GOOS] + "; a person who needs longer at the prompt gets it with --timeout"
 	case errors.Is(k, keystore.ErrUnavailable):
 		return unavailableHints[runtime.GOOS]
 	case errors.Is(k, keystore.ErrDenied):

@@ -64,6 +64,13 @@ func (o *Org) QueueAt(path string, replies ...Reply) {
 	o.queues[path] = append(o.queues[path], replies...)
 }
 
+// Unqueue drops the replies that no request has come for.
+func (o *Org) Unqueue() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.queues)
+}
+
 // next takes a reply off the queue. A token request is a POST: whatever else
 // comes there must not eat its replies.
 func (o *Org) next(q *Request) Reply {
