@@ -6,14 +6,20 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"sf-credential-helper/refresh/orgtest"
 )
 
 var (
@@ -33,6 +39,7 @@ type subject struct {
 	name  string
 	args  []string
 	env   []string
+	want  string // stands in what it prints
 	times []time.Duration
 }
 
@@ -47,12 +54,18 @@ func main() {
 func bench() error {
 	few, many := environment("few", os.Getenv("FEW_BUS")), environment("many", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 	last := fmt.Sprintf("org%04d", *logins)
-	if err := store("default", few); err != nil {
+	if err := store("default", login, few); err != nil {
+		return err
+	}
+	org := orgtest.New()
+	defer org.Close()
+	org.SetRules(orgtest.Rules{Rotate: true})
+	if err := store("renewed", string(org.Login("ada@example.com").Answer()), few); err != nil {
 		return err
 	}
 	start := time.Now()
 	for i := range *logins {
-		if err := store(fmt.Sprintf("org%04d", i+1), many); err != nil {
+		if err := store(fmt.Sprintf("org%04d", i+1), login, many); err != nil {
 			return err
 		}
 	}
@@ -60,17 +73,27 @@ func bench() error {
 
 	helper, floor := filepath.Join(*dir, "helper"), filepath.Join(*dir, "floor")
 	subjects := []*subject{
-		{name: "floor", args: []string{floor, "default"}, env: few},
-		{name: "get", args: []string{helper, "get"}, env: few},
-		{name: "secret-tool", args: []string{"secret-tool", "lookup", "service", "sf-credential-helper", "username", "default"}, env: few},
-		{name: "floor of many", args: []string{floor, last}, env: many},
-		{name: "get of many", args: []string{helper, "get", "-o", last}, env: many},
+		{name: "floor", args: []string{floor, "default"}, env: few, want: token},
+		{name: "get", args: []string{helper, "get"}, env: few, want: token},
+		{name: "get --refresh", args: []string{helper, "get", "--refresh", "-o", "renewed"}, env: few, want: "00D"},
+		{name: "secret-tool", args: []string{"secret-tool", "lookup", "service", "sf-credential-helper", "username", "default"}, env: few, want: token},
+		{name: "floor of many", args: []string{floor, last}, env: many, want: token},
+		{name: "get of many", args: []string{helper, "get", "-o", last}, env: many, want: token},
 	}
 	if err := measure(subjects); err != nil {
 		return err
 	}
-	report(subjects)
-	return peaks(subjects)
+	median := report(subjects)
+	if err := peaks(subjects); err != nil {
+		return err
+	}
+	request, err := requests(org)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("a renewal takes %.2f ms more than get, of which a request to the org is %.2f ms\n",
+		median["get --refresh"]-median["get"], request)
+	return nil
 }
 
 func environment(name, bus string) []string {
@@ -82,10 +105,14 @@ func environment(name, bus string) []string {
 	}
 }
 
-func store(org string, env []string) error {
-	cmd := exec.Command(filepath.Join(*dir, "helper"), "store", "-o", org, "-i", "bench")
-	cmd.Env, cmd.Stdin, cmd.Stderr = env, strings.NewReader(login), os.Stderr
-	return cmd.Run()
+func store(org, login string, env []string) error {
+	cmd := exec.Command(filepath.Join(*dir, "helper"), "store", "-o", org, "-i", orgtest.DefaultClient)
+	cmd.Env, cmd.Stdin = env, strings.NewReader(login)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("store: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // measure runs the subjects in turn, so that a machine that slows down slows all of them.
@@ -98,7 +125,7 @@ func measure(subjects []*subject) error {
 			start := time.Now()
 			err := cmd.Run()
 			took := time.Since(start)
-			if err != nil || !strings.Contains(out.String(), token) {
+			if err != nil || !strings.Contains(out.String(), s.want) {
 				return fmt.Errorf("%s does not print the login: %v\n%s", s.name, err, &stderr)
 			}
 			if round >= 5 {
@@ -109,7 +136,7 @@ func measure(subjects []*subject) error {
 	return nil
 }
 
-func report(subjects []*subject) {
+func report(subjects []*subject) map[string]float64 {
 	median := map[string]float64{}
 	for _, s := range subjects {
 		slices.Sort(s.times)
@@ -120,6 +147,30 @@ func report(subjects []*subject) {
 	for _, pair := range [][2]string{{"get", "floor"}, {"get", "secret-tool"}, {"get of many", "get"}, {"floor of many", "floor"}} {
 		fmt.Printf("%s / %s: %.2f\n", pair[0], pair[1], median[pair[0]]/median[pair[1]])
 	}
+	return median
+}
+
+// requests is the median of a token request by itself, on a connection of its own, in milliseconds.
+func requests(org *orgtest.Org) (float64, error) {
+	var times []time.Duration
+	for range *rounds {
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {org.Current("ada@example.com").RefreshToken},
+			"client_id": {orgtest.DefaultClient}}
+		client := http.Client{Transport: &http.Transport{}}
+		start := time.Now()
+		resp, err := client.PostForm(org.URL+"/services/oauth2/token", form)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		times = append(times, time.Since(start))
+		client.CloseIdleConnections()
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			return 0, err
+		}
+	}
+	slices.Sort(times)
+	return ms(times[len(times)/2]), nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

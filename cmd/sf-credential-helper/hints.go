@@ -29,7 +29,7 @@ func hintFor(err error, o options) string {
 	case errors.As(err, &s):
 		return refusalHint(s, o)
 	case errors.As(err, &k):
-		return storeFault(k)
+		return storeFault(k, o)
 	}
 	return ""
 }
@@ -59,7 +59,7 @@ func commandFor(command string, o options) string {
 	return "sf-credential-helper " + command
 }
 
-func storeFault(k *keystore.Error) string {
+func storeFault(k *keystore.Error, o options) string {
 	switch {
 	case errors.Is(k, keystore.ErrBusy):
 		return "another sf-credential-helper is at work on this login, or stopped in the middle of it (ps -C sf-credential-helper); try again, or wait longer with --timeout"
@@ -69,8 +69,12 @@ func storeFault(k *keystore.Error) string {
 		return unavailableHints[runtime.GOOS]
 	case errors.Is(k, keystore.ErrDenied):
 		return deniedHints[runtime.GOOS]
+	case k.Op == "read":
+		return "keep the login anew: " + commandFor("store --replace", o) + " < LOGIN"
+	case k.Op == "locked":
+		return "the locks are in the user's directory for state: sf-credential-helper help kept"
 	}
-	return ""
+	return "the keychain can be read and not written: look for a full disk or a file that is read-only; what was kept before is still there"
 }
 
 // What to do about a keychain is the platform's. Linux's words serve all who have a Secret Service.

@@ -57,11 +57,11 @@ func (v voice) kept(o options, login refresh.Login) {
 	if at == "" {
 		at = "an instance that the first renewal will tell"
 	}
-	v.say(fmt.Sprintf("%s: kept a login for %s (%s)", o.org, at, login.Kind()), "print its token: "+commandFor("get", o))
+	var owner string
 	if login.ClientID == cliApp {
-		v.say(fmt.Sprintf("%s: this login is also the Salesforce CLI's; where its org rotates refresh tokens, whoever renews first ends it for the other", o.org),
-			"give it one owner: use it through this program only, or keep a login of an app of your own")
+		owner = "give it one owner: it is the Salesforce CLI's too, and where its org rotates refresh tokens, whoever renews first ends it for the other"
 	}
+	v.say(fmt.Sprintf("%s: kept a login for %s (%s)", o.org, at, login.Kind()), "print its token: "+commandFor("get", o), owner)
 }
 
 func (v voice) nothingKept() { v.say("no login is kept", storeHint(options{})) }
