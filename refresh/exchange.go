@@ -32,7 +32,8 @@ func (s *Source) exchange(ctx context.Context, rec record) (map[string]json.RawM
 	fields, refusal := s.post(ctx, host+tokenPath, grant(rec))
 	if refusal != nil {
 		refusal.Org, refusal.Host = s.Org, strings.TrimPrefix(host, "https://")
-		refusal.Description = conceal(refusal.Description, rec)
+		refusal.Code = visible(conceal(refusal.Code, rec))
+		refusal.Description = visible(conceal(refusal.Description, rec))
 	}
 	return fields, refusal
 }
@@ -51,7 +52,8 @@ func grant(rec record) url.Values {
 	return form
 }
 
-// conceal takes what we sent out of what a server says, should it repeat it.
+// conceal takes what we sent out of what a server says, should it repeat it. That comes before
+// anything is cut off, for of half a secret it would know nothing.
 func conceal(text string, rec record) string {
 	for _, secret := range []string{rec.text("refresh_token"), rec.text("access_token"), rec.own.ClientSecret} {
 		if secret != "" {
@@ -66,7 +68,9 @@ func (s *Source) post(ctx context.Context, address string, form url.Values) (map
 	if err != nil {
 		return nil, &Error{Class: ErrRefused, Description: err.Error()}
 	}
-	defer client.CloseIdleConnections()
+	if s.Client == nil {
+		defer client.CloseIdleConnections()
+	}
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -104,8 +108,13 @@ func noAnswer(err error, sent bool) *Error {
 	}
 	e := &Error{Class: ErrTemporary, Cause: err, Description: "no answer: " + err.Error(), lost: sent}
 	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	var name *net.DNSError
+	var noTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &certificate):
 		e.Class, e.Description = ErrRefused, "its certificate is not trusted: "+err.Error()
+	case errors.As(err, &name) && name.IsNotFound, errors.As(err, &noTLS):
+		e.later = true // a wrong address does not become right within a minute
 	}
 	return e
 }

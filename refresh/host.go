@@ -13,39 +13,53 @@ const production = "https://login.salesforce.com"
 // CheckURL returns the address of an org as it is kept: with its scheme, host in lower case, without
 // a slash at the end. A missing scheme is https. Refused are http (but for loopback addresses, which
 // tests use), the addresses of Lightning pages, at which there is no API, and whatever more than a
-// host, a port and a path has.
+// host, a port and a path has. An error shows nothing of the address, which may be a secret in the
+// wrong place.
 func CheckURL(address string) (string, error) {
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
 	}
 	u, err := url.Parse(address)
 	switch {
-	case err != nil, u.Hostname() == "", u.User != nil, u.RawQuery != "", u.Fragment != "", !isPrintable(address):
+	case err != nil, u.Hostname() == "", u.User != nil, u.RawQuery != "", u.Fragment != "", !isPrintable(address), !isHost(u.Host):
 		return "", errors.New("the address of an org looks like https://acme.my.salesforce.com, and this is none")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return "", fmt.Errorf("the address of an org begins with https://, not with %s://", u.Scheme)
+		return "", errors.New("the address of an org begins with https://")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return "", errors.New("the address of an org begins with https://, and http:// would show the login to the network")
 	}
 	u.Host = strings.ToLower(u.Host)
-	if name, ok := lightning(u.Hostname()); ok {
-		return "", fmt.Errorf("%s is the address of a page, not of the org: use https://%s", u.Hostname(), name)
+	if page, org := lightning(u.Hostname()); page != "" {
+		return "", fmt.Errorf("it is the address of a page, not of the org: https://ORG%s, use https://ORG%s", page, org)
 	}
 	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-// lightning tells the My Domain host behind that of a Lightning page.
-func lightning(host string) (mydomain string, ok bool) {
-	if name, ok := strings.CutSuffix(host, ".lightning.force.com"); ok {
-		return name + ".my.salesforce.com", true
+// lightning tells how the host of a Lightning page ends, and its org's My Domain instead; empty if it
+// is none.
+func lightning(host string) (page, org string) {
+	for page, org := range map[string]string{
+		".lightning.force.com":    ".my.salesforce.com",
+		".lightning.crmforce.mil": ".my.salesforce.mil",
+	} {
+		if strings.HasSuffix(host, page) {
+			return page, org
+		}
 	}
-	name, ok := strings.CutSuffix(host, ".lightning.crmforce.mil")
-	return name + ".my.salesforce.mil", ok
+	return "", ""
+}
+
+// isHost reports whether a host and port are of what such are made of. To url.Parse they may also be
+// percent-encoded bytes of any kind, and quotes.
+func isHost(host string) bool {
+	return !strings.ContainsFunc(host, func(c rune) bool {
+		return (c < 'a' || 'z' < c) && (c < 'A' || 'Z' < c) && !strings.ContainsRune("0123456789.-_:[]", c)
+	})
 }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // isPrintable reports whether a text is of visible ASCII only, as tokens and addresses are. Nothing

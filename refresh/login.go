@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"sf-credential-helper/keystore"
 )
@@ -23,7 +25,9 @@ type Login struct {
 	UserID       string
 	Username     string
 
-	fields map[string]json.RawMessage // all that came, by Salesforce's names
+	// fields are all that came, by Salesforce's names. The secrets are among them, so they stand in a
+	// func, which is the one thing that fmt shows under no verb.
+	fields func() object
 }
 
 // Kind says in words what a login is made of.
@@ -110,7 +114,7 @@ func (r record) login() Login {
 		InstanceURL:  r.text("instance_url"),
 		LoginURL:     r.own.LoginURL,
 		Username:     r.text("username"),
-		fields:       r.fields,
+		fields:       func() object { return r.fields },
 	}
 	l.OrgID, l.UserID = identity(r.text("id"))
 	if l.OrgID == "" {
@@ -122,8 +126,8 @@ func (r record) login() Login {
 // record checks a login and turns it into what is kept. What the caller changed counts.
 func (l Login) record() (record, error) {
 	rec := record{fields: map[string]json.RawMessage{}, own: own{ClientID: l.ClientID, ClientSecret: l.ClientSecret.Reveal()}}
-	for name, raw := range l.fields {
-		rec.fields[name] = raw
+	if l.fields != nil {
+		maps.Copy(rec.fields, l.fields())
 	}
 	if l.RefreshToken != "" && l.ClientID == "" {
 		return record{}, fmt.Errorf("%w: there is a refresh token, and no client id to go with it", ErrNoClient)
@@ -149,6 +153,7 @@ func (l Login) record() (record, error) {
 		"access_token": l.AccessToken.Reveal(), "refresh_token": l.RefreshToken.Reveal(),
 		"instance_url": l.InstanceURL, "username": l.Username,
 	} {
+		delete(rec.fields, name)
 		if text != "" {
 			rec.fields[name] = encode(text)
 		}
@@ -162,6 +167,9 @@ func (r record) check() error {
 		if raw, ok := r.fields[name]; ok && !isPrintable(fieldText(raw)) {
 			return fmt.Errorf("%w: its %s has a control character, a space or a letter in it that cannot be", ErrLogin, name)
 		}
+	}
+	if strings.ContainsFunc(r.text("username"), func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return fmt.Errorf("%w: its username has a control character in it", ErrLogin)
 	}
 	if !isPrintable(r.own.ClientID) || !isPrintable(r.own.ClientSecret) {
 		return fmt.Errorf("%w: its client id or secret has a character in it that cannot be", ErrLogin)

@@ -48,6 +48,8 @@ func ParseLogin(input []byte) (Login, error) {
 		return parseAuthURL(text)
 	case bareToken().MatchString(text):
 		return Login{AccessToken: Secret(text), OrgID: orgOfToken(text)}, nil
+	case text[0] == '[':
+		return Login{}, noLogin("it is a JSON array, and a login is an object")
 	}
 	return Login{}, noLogin("it is neither JSON, nor a force:// URL, nor an access token (00D…!…)")
 }
@@ -167,7 +169,9 @@ func parseCLI(o object) (Login, error) {
 			return Login{}, noLogin(err.Error())
 		}
 	}
-	login.Username = text("username")
+	if login.Username = text("username"); strings.ContainsFunc(login.Username, isControl) {
+		return Login{}, noLogin("its username has a control character in it")
+	}
 	login.OrgID = orgOfToken(login.AccessToken.Reveal())
 	if id := text("id"); strings.HasPrefix(id, "00D") {
 		login.OrgID = id

@@ -72,6 +72,14 @@ func (r record) text(field string) string { return fieldText(r.fields[field]) }
 // isToken reports whether token is the kept access token.
 func (r record) isToken(token string) bool { return token != "" && token == r.text("access_token") }
 
+// marked is the kept access token if it is marked as rejected.
+func (r record) marked() string {
+	if r.own.Rejected {
+		return r.text("access_token")
+	}
+	return ""
+}
+
 func fieldText(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -102,7 +110,7 @@ func (r record) merge(answer map[string]json.RawMessage, now time.Time) record {
 	delete(fields, "issued_at")
 	delete(fields, "expires_in")
 	for name, raw := range answer {
-		if name != ownKey && !unusable(name, fieldText(raw)) {
+		if raw = usable(name, raw); raw != nil {
 			fields[name] = raw
 		}
 	}
@@ -112,16 +120,26 @@ func (r record) merge(answer map[string]json.RawMessage, now time.Time) record {
 	return r
 }
 
-// unusable tells a field that must not replace the one we have.
-func unusable(name, text string) bool {
-	switch name {
+// usable is what to keep of an answer's field; nil if it must not replace the one we have.
+func usable(name string, raw json.RawMessage) json.RawMessage {
+	switch text := fieldText(raw); name {
+	case ownKey:
+		return nil
 	case "refresh_token":
-		return text == ""
+		if text == "" {
+			return nil
+		}
 	case "instance_url", "sfdc_community_url":
-		_, err := CheckURL(text)
-		return err != nil
+		address, err := CheckURL(text)
+		if err != nil {
+			return nil
+		}
+		return encode(address)
 	}
-	return false
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
 }
 
 // issuedAt is when Salesforce gave out the token, which it tells in milliseconds, and in a string.

@@ -40,6 +40,8 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	switch {
+	case e.Code != "" && e.Description == "":
+		fmt.Fprintf(&b, "%s refuses: %s", e.Host, e.Code)
 	case e.Code != "":
 		fmt.Fprintf(&b, "%s refuses: %s (%s)", e.Host, e.Description, e.Code)
 	case e.Host != "":
@@ -127,7 +129,7 @@ func readAnswer(status int, body []byte) (map[string]json.RawMessage, *Error) {
 	case status == http.StatusOK && code == "" && token != "" && isPrintable(token):
 		return fields, nil
 	case code != "":
-		return nil, &Error{Status: status, Code: visible(code), Description: visible(description),
+		return nil, &Error{Status: status, Code: code, Description: description,
 			Class: classify(code, description, status), later: isRate(code + " " + description)}
 	}
 	return nil, &Error{Status: status, Class: classify("", "", status),

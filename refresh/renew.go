@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -46,11 +45,13 @@ func (r *renewal) run(ctx context.Context) (Token, error) {
 	now := time.Now()
 	onRejection := !r.want.insists && (r.rec.own.Rejected || r.rec.isToken(r.want.rejected))
 	if err := r.check(onRejection, now); err != nil {
+		r.mark(onRejection)
 		return Token{}, err
 	}
 	age := now.Sub(r.rec.own.RenewedAt)
 	suspect := onRejection && 0 <= age && age < SuspectAge
 	r.rec.own.Rejected = r.rec.own.Rejected || onRejection
+	marked := r.rec.marked()
 	answer, err := r.spend(ctx)
 	if err != nil {
 		return Token{}, err
@@ -62,7 +63,7 @@ func (r *renewal) run(ctx context.Context) (Token, error) {
 		r.rec.own.Loop = append(recent(r.rec.own.Loop, now), now)
 	}
 	r.rec = r.rec.merge(answer, time.Now())
-	same := r.rec.isToken(r.want.rejected)
+	same := r.rec.isToken(r.want.rejected) || r.rec.isToken(marked)
 	r.rec.own.Rejected = same
 	if err := r.settle(ctx); err != nil {
 		return Token{}, err
@@ -86,6 +87,15 @@ func (r *renewal) check(onRejection bool, now time.Time) error {
 		return r.refuse(fmt.Sprintf("%d fresh tokens were rejected within a minute: it is not the token that is wrong", LoopCount))
 	}
 	return nil
+}
+
+// mark keeps that the token was rejected, so that the next caller is not handed a dead token. To fail
+// at this makes the refusal no worse.
+func (r *renewal) mark(onRejection bool) {
+	if onRejection && !r.rec.own.Rejected {
+		r.rec.own.Rejected = true
+		_ = r.keep(r.rec.encode())
+	}
 }
 
 func (r *renewal) refuse(why string) *Error {
@@ -125,6 +135,9 @@ func (r *renewal) spend(ctx context.Context) (map[string]json.RawMessage, error)
 			return nil, nil
 		}
 		if r.rec.text("refresh_token") != spent {
+			if err := r.begin(); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := r.wait(ctx, asking, refusal, try); err != nil {
@@ -168,7 +181,7 @@ func (r *renewal) wait(ctx, asking context.Context, refusal *Error, try int) err
 	}
 	select {
 	case <-ctx.Done():
-		return errors.Join(refusal, ctx.Err())
+		return fmt.Errorf("%w (%w)", refusal, ctx.Err())
 	case <-time.After(d):
 		return nil
 	}
@@ -194,6 +207,7 @@ func (r *renewal) settle(ctx context.Context) (err error) {
 		if err = r.keep(r.rec.encode()); err == nil {
 			return nil
 		}
+		time.Sleep(100 * time.Millisecond << try)
 	}
 	return fmt.Errorf("the login was renewed, and the new one could not be kept: %w", err)
 }

@@ -72,6 +72,9 @@ func (s *Source) Reject(ctx context.Context, token string) error {
 		return err
 	}
 	return keystore.Update(ctx, s.Store, s.Org, func(old []byte, keep func([]byte) error) error {
+		if old == nil {
+			return nil
+		}
 		rec, err := s.parse(old)
 		if err != nil || !concerned(rec) {
 			return err
@@ -123,6 +126,12 @@ type want struct {
 
 func (w want) metBy(rec record, now time.Time) bool {
 	token := rec.text("access_token")
-	return token != "" && token != w.rejected && !rec.own.Rejected && !rec.endsSoon(now) &&
-		(w.maxAge <= 0 || now.Sub(rec.since()) <= w.maxAge)
+	return token != "" && token != w.rejected && !rec.own.Rejected && !rec.endsSoon(now) && w.youngEnough(rec, now)
+}
+
+// youngEnough passes a token from the near future, for Salesforce's clock is not ours, and none from
+// the far one, for then our own was set back.
+func (w want) youngEnough(rec record, now time.Time) bool {
+	age := now.Sub(rec.since())
+	return w.maxAge <= 0 || -endMargin < age && age <= w.maxAge
 }

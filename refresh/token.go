@@ -37,9 +37,13 @@ func (r record) token() Token {
 }
 
 // lifetime is when the token began and ends, as far as it is known: from the claims of a JWT, or
-// from expires_in, which Salesforce does not send today.
+// from expires_in, which Salesforce does not send today. Of a token that we renewed the beginning is
+// told by our own clock, lest a wrong one has it renewed for each caller.
 func (r record) lifetime() (from, to time.Time) {
 	if from, to = claims(r.text("access_token")); !to.IsZero() {
+		if at := r.own.RenewedAt; !at.IsZero() && !from.IsZero() {
+			return at, at.Add(to.Sub(from))
+		}
 		return from, to
 	}
 	seconds, err := strconv.ParseInt(r.text("expires_in"), 10, 32)
@@ -63,7 +67,10 @@ func claims(token string) (issued, expires time.Time) {
 	if json.Unmarshal(body, &c) != nil || c.Exp <= 0 || c.Exp > 1e12 || c.Iat < 0 {
 		return
 	}
-	return time.Unix(int64(c.Iat), 0), time.Unix(int64(c.Exp), 0)
+	if c.Iat > 0 {
+		issued = time.Unix(int64(c.Iat), 0)
+	}
+	return issued, time.Unix(int64(c.Exp), 0)
 }
 
 // endMargin is how long before its known end a token is renewed; half its life if that is shorter,
