@@ -3,3 +3,5 @@
 package keystore
 
 func findBus() error { return nil }
+
+func wentAway(error) bool { return false }

@@ -3,10 +3,14 @@
 package keystore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // findBus returns ErrUnavailable if there is no session bus, before go-keyring can look for one:
@@ -19,7 +23,7 @@ func findBus() error {
 	for _, dir := range runtimeDirs() {
 		socket := filepath.Join(dir, "bus")
 		if _, err := os.Stat(socket); err == nil {
-			return os.Setenv(busVariable, "unix:path="+socket)
+			return os.Setenv(busVariable, "unix:path="+dbus.EscapeBusAddressValue(socket))
 		}
 	}
 	return fmt.Errorf("%w (no D-Bus session: $%s is not set)", ErrUnavailable, busVariable)
@@ -34,4 +38,31 @@ func runtimeDirs() []string {
 		return append([]string{d}, dirs...)
 	}
 	return dirs
+}
+
+// wentAway reports whether err means that an item was deleted while go-keyring, which first searches
+// for it, was about to read it. Where it was about to unlock it, the error is that of a person who
+// said no (to KeePassXC, at each item) and who is not to be asked again, so it looks: that asks nobody.
+func wentAway(err error) bool {
+	var refused dbus.Error
+	if errors.As(err, &refused) {
+		return gone[refused.Name]
+	}
+	if err == nil || !strings.HasPrefix(err.Error(), "failed to unlock correct collection '") {
+		return false
+	}
+	path := strings.Split(err.Error(), "'")[1]
+	conn, err := dbus.SessionBus()
+	if err != nil || strings.Count(path, "/") != strings.Count("/org/freedesktop/secrets/collection/NAME/ITEM", "/") {
+		return false
+	}
+	_, err = conn.Object("org.freedesktop.secrets", dbus.ObjectPath(path)).GetProperty("org.freedesktop.Secret.Item.Locked")
+	return errors.As(err, &refused) && gone[refused.Name]
+}
+
+// gone are what gnome-keyring and the others, in this order, say of an object that is not there.
+var gone = map[string]bool{
+	"org.freedesktop.DBus.Error.UnknownMethod":  true,
+	"org.freedesktop.DBus.Error.UnknownObject":  true,
+	"org.freedesktop.Secret.Error.NoSuchObject": true,
 }

@@ -19,6 +19,9 @@ func call(ctx context.Context, f func() (string, error)) (string, error) {
 	if err := findBus(); err != nil {
 		return "", err
 	}
+	if err := ctx.Err(); err != nil {
+		return "", err // a select would toss a coin
+	}
 	select {
 	case turn <- struct{}{}:
 	case <-ctx.Done():
@@ -66,7 +69,10 @@ func getItem(ctx context.Context, service, account string) (string, error) {
 	return call(ctx, func() (string, error) {
 		text, err := keyring.Get(service, account)
 		if serviceDied(err) {
-			return keyring.Get(service, account)
+			text, err = keyring.Get(service, account)
+		}
+		for tries := 0; tries < 8 && wentAway(err); tries++ {
+			text, err = keyring.Get(service, account)
 		}
 		return text, err
 	})
@@ -96,6 +102,8 @@ func deleteItem(ctx context.Context, service, account string) error {
 	return err
 }
 
+// serviceDied knows the words of dbus-daemon and of dbus-broker.
 func serviceDied(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "disconnected from message bus without replying")
+	return err != nil && (strings.Contains(err.Error(), "disconnected from message bus without replying") ||
+		strings.Contains(err.Error(), "Remote peer disconnected"))
 }

@@ -19,7 +19,7 @@ func (ix index) names() []string { return slices.Sorted(maps.Keys(ix)) }
 
 func (ix index) String() string {
 	var b strings.Builder
-	b.WriteString("names:\n")
+	b.WriteString("names kept:\n") // no name itself, for it has a space; and a secret is never empty
 	for _, name := range ix.names() {
 		b.WriteString(name)
 		if ix[name] {
@@ -57,8 +57,8 @@ func (k *Keychain) writeIndex(ctx context.Context, ix index) error {
 		return err
 	}
 	now, err := k.write(ctx, indexAccount, old, ix.String())
-	if err != nil || k.limit() == 0 {
-		return err
+	if err != nil || k.limit() == 0 && old.slot == now.slot {
+		return err // never split, not even for a name that isPlain dislikes
 	}
 	return k.tidy(ctx, indexAccount, now)
 }
@@ -79,24 +79,6 @@ func (k *Keychain) strike(ctx context.Context, ix index, name string) error {
 	}
 	delete(ix, name)
 	return k.writeIndex(ctx, ix)
-}
-
-// relist repairs the index if it lacks a name that something is kept under: somebody deleted or
-// damaged it, or a writer with another lock directory was as fast as we.
-func (k *Keychain) relist(ctx context.Context, name string) error {
-	ix, err := k.readIndex(ctx)
-	if _, ok := ix[name]; err != nil || ok {
-		return err
-	}
-	unlock, err := lock(ctx, indexAccount)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if ix, err = k.readIndex(ctx); err != nil {
-		return err
-	}
-	return k.enter(ctx, ix, name, ix[name])
 }
 
 // unlist repairs the index after a name it may have was not found: its writer died, or somebody

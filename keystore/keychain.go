@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,9 +47,14 @@ func (k *Keychain) Get(ctx context.Context, name string) ([]byte, error) {
 // keep nothing. An equal secret is not written again, for some ask a person about every write; that
 // it is listed is then made sure of, for which a renewal, with two writes, would be too slow.
 func (k *Keychain) Set(ctx context.Context, name string, secret []byte) error {
-	if err := errors.Join(CheckName(name), checkSecret(secret)); err != nil {
+	if err := cmp.Or(CheckName(name), checkSecret(secret)); err != nil {
 		return err
 	}
+	unlock, err := lockItem(ctx, name)
+	if err != nil {
+		return fault("kept", name, err)
+	}
+	defer unlock()
 	if k.limit() == 0 && isPlain(string(secret), 0) {
 		done, err := k.overwrite(ctx, name, string(secret))
 		if done || err != nil {
@@ -63,6 +69,11 @@ func (k *Keychain) Delete(ctx context.Context, name string) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
+	unlock, err := lockItem(ctx, name)
+	if err != nil {
+		return fault("forgotten", name, err)
+	}
+	defer unlock()
 	return fault("forgotten", name, k.delete(ctx, name))
 }
 
@@ -75,12 +86,20 @@ func (k *Keychain) List(ctx context.Context) ([]string, error) {
 	return ix.names(), nil
 }
 
+// lockItem admits one writer of a name at a time. Without it one would read back what another has
+// just written, and take it for a refusal. Update's lock is another: its Sets come here too.
+func lockItem(ctx context.Context, name string) (unlock func(), err error) {
+	return lock(ctx, "item "+name)
+}
+
 // overwrite replaces one plain item by another, which every keychain does in one step and which
-// needs no lock. It is not done where there is nothing, or something split, to replace.
+// does not need the lock of the index, that somebody else may hold for long. It is not done where
+// there is nothing, or something split, to replace, nor where the index is to be put right.
 func (k *Keychain) overwrite(ctx context.Context, name, text string) (done bool, err error) {
 	old, ok := k.lastSeen(account(name))
 	if !ok || old == text {
-		if old, err = k.getItem(ctx, account(name)); errors.Is(err, ErrNotFound) {
+		old, err = k.getItem(ctx, account(name))
+		if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
 			return false, nil
 		} else if err != nil {
 			return false, err
@@ -90,7 +109,9 @@ func (k *Keychain) overwrite(ctx context.Context, name, text string) (done bool,
 		return false, nil
 	}
 	if old == text {
-		return true, k.relist(ctx, name)
+		ix, err := k.readIndex(ctx)
+		scattered, listed := ix[name]
+		return listed && !scattered, err
 	}
 	return true, k.putItem(ctx, account(name), text)
 }
@@ -105,7 +126,8 @@ func (k *Keychain) set(ctx context.Context, name, text string) error {
 	}
 	defer unlock()
 	old, now, err := k.read(ctx, account(name))
-	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, errDamaged) {
+	damaged := errors.Is(err, errDamaged)
+	if err != nil && !errors.Is(err, ErrNotFound) && !damaged {
 		return err
 	}
 	ix, err := k.readIndex(ctx)
@@ -113,7 +135,7 @@ func (k *Keychain) set(ctx context.Context, name, text string) error {
 		return err
 	}
 	plain := isPlain(text, k.limit())
-	scattered := ix[name] || now.slot != "" || !plain
+	scattered := ix[name] || now.slot != "" || damaged || !plain
 	if err := k.enter(ctx, ix, name, scattered); err != nil {
 		return err
 	}
@@ -149,12 +171,17 @@ func (k *Keychain) delete(ctx context.Context, name string) error {
 
 // limit is the most bytes that an item holds, or 0 if that is more than MaxSecret.
 func (k *Keychain) limit() int {
-	switch {
-	case k.Limit > 0:
+	if k.Limit > 0 {
 		return k.Limit
-	case runtime.GOOS == "windows":
+	}
+	return itemLimit(runtime.GOOS)
+}
+
+func itemLimit(goos string) int {
+	switch goos {
+	case "windows":
 		return 2560 // CRED_MAX_CREDENTIAL_BLOB_SIZE
-	case runtime.GOOS == "darwin":
+	case "darwin":
 		// go-keyring hands /usr/bin/security one line of less than 4,096 bytes, in which the secret
 		// is base64 beside names of ours of up to 200.
 		return 2700
@@ -196,6 +223,7 @@ func (k *Keychain) getItem(ctx context.Context, account string) (string, error) 
 		err = checkAnswer(text)
 	}
 	if err != nil {
+		k.forgetSeen(account)
 		return "", err
 	}
 	k.note(account, text)

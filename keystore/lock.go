@@ -19,6 +19,9 @@ import (
 // empty file that is never deleted: two processes could hold the lock of a file that was. The
 // kernel frees it when its holder dies.
 func lock(ctx context.Context, key string) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // nobody was asked, so nobody is busy
+	}
 	dir, err := lockDir()
 	if err != nil {
 		return nil, err
@@ -62,11 +65,13 @@ func stateDir() (string, error) {
 
 // homeDir is $HOME or, where a service or a cron job has none, what the system knows of the user.
 func homeDir() (string, error) {
-	home, err := os.UserHomeDir()
-	if err == nil && home != "" {
+	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
 		return home, nil
 	}
 	u, err := user.Current()
+	if err == nil && !filepath.IsAbs(u.HomeDir) {
+		err = errors.New("the user has no home directory: set HOME")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -160,6 +160,9 @@ func cut(text string, limit int) int {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
+	if n == 0 {
+		_, n = utf8.DecodeRuneInString(text)
+	}
 	return n
 }
 
@@ -183,7 +186,7 @@ func (k *Keychain) sweep(ctx context.Context, account, slot string, from int) er
 
 // remove forgets an account: the head first, with which the secret is gone, then its parts.
 func (k *Keychain) remove(ctx context.Context, account string, scattered bool) error {
-	text, err := k.getItem(ctx, account)
+	text, err := getItem(ctx, Service, account) // whatever it is: checkAnswer is for what is believed
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
