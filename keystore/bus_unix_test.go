@@ -52,7 +52,7 @@ func TestLauncherLeavesItsMark(t *testing.T) {
 		return
 	}
 	if hostHasBus() {
-		return
+		t.Skip("there is a session bus here, and it is not ours to call")
 	}
 	mark := launcher(t)
 	t.Setenv(busVariable, "")

@@ -47,10 +47,20 @@ func call(ctx context.Context, f func() (string, error)) (string, error) {
 
 func noAnswer(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("the keychain did not answer in time (is it waiting for a person at its prompt?): %w", ctx.Err())
+		return &inWords{"the keychain did not answer in time (is it waiting for a person at its prompt?)", ctx.Err()}
 	}
 	return ctx.Err()
 }
+
+// inWords is an error whose own text tells a person nothing.
+type inWords struct {
+	words string
+	error
+}
+
+func (e *inWords) Error() string { return e.words }
+
+func (e *inWords) Unwrap() error { return e.error }
 
 // survive turns a panic into an error. The value of the panic is not shown: what it holds is not
 // ours to know.

@@ -56,6 +56,9 @@ func (k *Keychain) writeIndex(ctx context.Context, ix index) error {
 	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, errDamaged) {
 		return err
 	}
+	if len(ix) == 0 {
+		return k.remove(ctx, indexAccount, k.limit() > 0)
+	}
 	now, err := k.write(ctx, indexAccount, old, ix.String())
 	if err != nil || k.limit() == 0 && old.slot == now.slot {
 		return err // never split, not even for a name that isPlain dislikes

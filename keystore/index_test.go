@@ -51,7 +51,7 @@ func TestPartsWithoutHeadAreSwept(t *testing.T) {
 		}
 		if deed != "set" {
 			expectList(t, k)
-			expectItems(t, s, indexAccount)
+			expectItems(t, s)
 		}
 	}
 	expectItems(t, s, indexAccount, "org")
@@ -102,7 +102,7 @@ func TestIndexIsRepaired(t *testing.T) {
 			for _, name := range []string{"a", "b", "c"} {
 				mustForget(t, k, name)
 			}
-			expectItems(t, s, indexAccount)
+			expectItems(t, s)
 			if t.Failed() {
 				t.Fatal(about, limit)
 			}
@@ -138,7 +138,7 @@ func TestIndexOfAwkwardNames(t *testing.T) {
 		mustForget(t, k, "go-keyring-x")
 		mustForget(t, k, "names:")
 	}
-	if f.Len() != 1 {
+	if f.Len() != 0 {
 		t.Errorf("%d items are left", f.Len())
 	}
 }
@@ -229,11 +229,12 @@ func TestItemIsNeverUnlisted(t *testing.T) {
 	expect(t, &Keychain{}, "org", "") // which strikes it out
 	expectList(t, &Keychain{})
 	mustKeep(t, &Keychain{}, "org", "x")
+	mustKeep(t, &Keychain{}, "other", "x")
 	f.SetOptions(keychaintest.Options{On: keychaintest.Nth("CreateItem", 1, keychaintest.Fault{Drop: true})})
 	if err := (&Keychain{}).Delete(patient(t), "org"); err == nil {
 		t.Fatal("a dropped write is no error")
 	}
-	expectList(t, &Keychain{}, "org")
+	expectList(t, &Keychain{}, "org", "other")
 	expect(t, &Keychain{}, "org", "")
-	expectList(t, &Keychain{})
+	expectList(t, &Keychain{}, "other")
 }

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 )
 
@@ -25,7 +22,7 @@ type Keychain struct {
 	Limit int
 
 	mu   sync.Mutex
-	seen map[string]string // the items this process has read or written, as they were then
+	seen map[string]glimpse // of the items this process has read or written, as they were then
 }
 
 // Get returns the secret kept under name.
@@ -97,18 +94,19 @@ func lockItem(ctx context.Context, name string) (unlock func(), err error) {
 // there is nothing, or something split, to replace, nor where the index is to be put right.
 func (k *Keychain) overwrite(ctx context.Context, name, text string) (done bool, err error) {
 	old, ok := k.lastSeen(account(name))
-	if !ok || old == text {
-		old, err = k.getItem(ctx, account(name))
+	if !ok || old.is(text) {
+		text, err := k.getItem(ctx, account(name))
 		if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
 			return false, nil
 		} else if err != nil {
 			return false, err
 		}
+		old = glance(text)
 	}
-	if isHead(old) {
+	if old.head {
 		return false, nil
 	}
-	if old == text {
+	if old.is(text) {
 		ix, err := k.readIndex(ctx)
 		scattered, listed := ix[name]
 		return listed && !scattered, err
@@ -187,97 +185,4 @@ func itemLimit(goos string) int {
 		return 2700
 	}
 	return 0
-}
-
-// account is the keychain's name for one of ours. Windows folds case, so the letters that are
-// upper case are told again behind a ^, which no name has: one bit for each letter, in hex.
-func account(name string) string {
-	var bits strings.Builder
-	nibble, n := 0, 0
-	for _, c := range name {
-		if !isLetter(c) {
-			continue
-		}
-		nibble <<= 1
-		if c <= 'Z' {
-			nibble |= 1
-		}
-		if n++; n%4 == 0 {
-			bits.WriteString(strconv.FormatInt(int64(nibble), 16))
-			nibble = 0
-		}
-	}
-	if n%4 != 0 {
-		bits.WriteString(strconv.FormatInt(int64(nibble), 16))
-	}
-	if strings.Trim(bits.String(), "0") == "" {
-		return name
-	}
-	return name + "^" + bits.String()
-}
-
-// getItem, putItem and dropItem are one item each; what they did is proved by looking again.
-func (k *Keychain) getItem(ctx context.Context, account string) (string, error) {
-	text, err := getItem(ctx, Service, account)
-	if err == nil {
-		err = checkAnswer(text)
-	}
-	if err != nil {
-		k.forgetSeen(account)
-		return "", err
-	}
-	k.note(account, text)
-	return text, nil
-}
-
-func (k *Keychain) putItem(ctx context.Context, account, text string) error {
-	k.forgetSeen(account)
-	if err := setItem(ctx, Service, account, text); err != nil {
-		return err
-	}
-	kept, err := getItem(ctx, Service, account)
-	if err == nil && kept != text || errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: it did not keep what was written (was its prompt dismissed?)", ErrDenied)
-	}
-	if err == nil {
-		k.note(account, text)
-	}
-	return err
-}
-
-func (k *Keychain) dropItem(ctx context.Context, account string) error {
-	k.forgetSeen(account)
-	if err := deleteItem(ctx, Service, account); errors.Is(err, ErrNotFound) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if _, err := getItem(ctx, Service, account); errors.Is(err, ErrNotFound) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: the item is still there (was its prompt dismissed?)", ErrDenied)
-}
-
-func (k *Keychain) lastSeen(account string) (string, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	text, ok := k.seen[account]
-	return text, ok
-}
-
-func (k *Keychain) note(account, text string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.seen == nil {
-		k.seen = map[string]string{}
-	}
-	k.seen[account] = text
-}
-
-func (k *Keychain) forgetSeen(account string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.seen, account)
 }

@@ -11,9 +11,10 @@
 //		return keep(renewed(old))
 //	})
 //
-// Every call obeys its context, whatever hangs below it. Errors are of type [*Error], name the
-// secret and never show it, and wrap [ErrNotFound], [ErrUnavailable], [ErrDenied], [ErrBusy] or
-// the context's own error where one of them is the reason.
+// Every call obeys its context, whatever hangs below it. A name or a secret that stores do not take
+// is [ErrInvalid]. All other errors are of type [*Error], name the secret and never show it, and wrap
+// [ErrNotFound], [ErrUnavailable], [ErrDenied], [ErrBusy] or the context's own error where one of
+// them is the reason.
 package keystore
 
 import (

@@ -32,7 +32,7 @@ func lock(ctx context.Context, key string) (unlock func(), err error) {
 	if _, err := l.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		_ = l.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("%w (%s): %w", ErrBusy, path, err)
+			return nil, &inWords{fmt.Sprintf("%v (%s)", ErrBusy, path), errors.Join(ErrBusy, err)}
 		}
 		return nil, err
 	}

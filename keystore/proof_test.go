@@ -225,7 +225,7 @@ func TestDamagedSecret(t *testing.T) {
 			mustKeep(t, &Keychain{Limit: limit}, "org", "repaired")
 			expect(t, k, "org", "repaired")
 			mustForget(t, k, "org")
-			expectItems(t, s, indexAccount)
+			expectItems(t, s)
 			if t.Failed() {
 				t.Fatal(about, limit)
 			}

@@ -25,11 +25,8 @@ func Update(ctx context.Context, s Store, name string, f func(old []byte, keep f
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultWait)
-		defer cancel()
-	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
 	unlock, err := lock(ctx, name)
 	if err != nil {
 		return fault("locked", name, err)
@@ -43,11 +40,21 @@ func Update(ctx context.Context, s Store, name string, f func(old []byte, keep f
 	return f(old, k.keep)
 }
 
-// Forget deletes what is kept under name when no Update is under way, readable or not.
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, DefaultWait)
+}
+
+// Forget deletes what is kept under name, readable or not, when no Update is under way. It waits for
+// that as Update does.
 func Forget(ctx context.Context, s Store, name string) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
 	unlock, err := lock(ctx, name)
 	if err != nil {
 		return fault("locked", name, err)
