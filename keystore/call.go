@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/zalando/go-keyring"
 )
@@ -14,8 +16,21 @@ import (
 // ends, so that its late effect cannot overtake a later call.
 var turn = make(chan struct{}, 1)
 
-// call runs f, which may hang or panic, and gives its result if it comes while ctx lasts.
+// call runs f, which may hang or panic, and gives its result if it comes while ctx lasts. A bus whose
+// queue of callers is full is asked again: that is no sign of its absence.
 func call(ctx context.Context, f func() (string, error)) (string, error) {
+	for {
+		text, err := callOnce(ctx, f)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return text, err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return "", noAnswer(ctx)
+		}
+	}
+}
+
+func callOnce(ctx context.Context, f func() (string, error)) (string, error) {
 	if err := findBus(); err != nil {
 		return "", err
 	}
@@ -39,6 +54,9 @@ func call(ctx context.Context, f func() (string, error)) (string, error) {
 	}()
 	select {
 	case r := <-done:
+		if errors.Is(r.err, syscall.EAGAIN) {
+			return "", syscall.EAGAIN
+		}
 		return r.text, classify(r.err)
 	case <-ctx.Done():
 		return "", noAnswer(ctx)

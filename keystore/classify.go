@@ -28,7 +28,9 @@ var texts = []struct {
 	{"was not provided by any .service files", ErrUnavailable},
 	{"dbus: invalid bus address", ErrUnavailable},
 	{"dbus: invalid address", ErrUnavailable},
-	{"connect: ", ErrUnavailable},   // a socket that is not there, or that nobody listens at
+	{"connect: no such file", ErrUnavailable},
+	{"connect: connection refused", ErrUnavailable},
+	{"connect: permission denied", ErrUnavailable},
 	{"broken pipe", ErrUnavailable}, // another user's bus hangs up while we log in at it …
 	{"connection reset", ErrUnavailable},
 	{": EOF", ErrDenied}, // but one that hangs up later let us in
@@ -81,7 +83,7 @@ const encoded = "go-keyring-"
 // checkAnswer refuses an answer that cannot be what was kept.
 func checkAnswer(text string) error {
 	if text == "" || !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
-		return errDamaged
+		return ErrDamaged
 	}
 	if strings.Contains(text, encoded) {
 		return fmt.Errorf("%w: its answer is not what was kept (a warning of its own may be mixed into it)", ErrDenied)

@@ -102,9 +102,9 @@ func TestCheckAnswer(t *testing.T) {
 		{"a warning before an encoded secret", warning + "go-keyring-base64:aGVsbG8=", ErrDenied},
 		{"a warning after an encoded secret", "go-keyring-base64:aGVsbG8=\n" + warning, ErrDenied},
 		{"an old encoding", warning + "go-keyring-encoded:68", ErrDenied},
-		{"nothing", "", errDamaged},
-		{"NUL", "a\x00b", errDamaged},
-		{"no UTF-8", "caf\xe9", errDamaged},
+		{"nothing", "", ErrDamaged},
+		{"NUL", "a\x00b", ErrDamaged},
+		{"no UTF-8", "caf\xe9", ErrDamaged},
 	} {
 		if err := checkAnswer(c.answer); !errors.Is(err, c.class) {
 			t.Errorf("%s: %v, want %v", c.about, err, c.class)

@@ -45,7 +45,7 @@ func parseIndex(text string) index {
 
 func (k *Keychain) readIndex(ctx context.Context) (index, error) {
 	text, _, err := k.read(ctx, indexAccount)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) {
 		return index{}, nil
 	}
 	return parseIndex(text), err
@@ -53,7 +53,7 @@ func (k *Keychain) readIndex(ctx context.Context) (index, error) {
 
 func (k *Keychain) writeIndex(ctx context.Context, ix index) error {
 	_, old, err := k.read(ctx, indexAccount)
-	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, errDamaged) {
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	if len(ix) == 0 {

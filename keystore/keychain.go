@@ -96,7 +96,7 @@ func (k *Keychain) overwrite(ctx context.Context, name, text string) (done bool,
 	old, ok := k.lastSeen(account(name))
 	if !ok || old.is(text) {
 		text, err := k.getItem(ctx, account(name))
-		if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) {
 			return false, nil
 		} else if err != nil {
 			return false, err
@@ -124,7 +124,7 @@ func (k *Keychain) set(ctx context.Context, name, text string) error {
 	}
 	defer unlock()
 	old, now, err := k.read(ctx, account(name))
-	damaged := errors.Is(err, errDamaged)
+	damaged := errors.Is(err, ErrDamaged)
 	if err != nil && !errors.Is(err, ErrNotFound) && !damaged {
 		return err
 	}

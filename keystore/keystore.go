@@ -41,6 +41,8 @@ var (
 	ErrDenied = errors.New("the keychain refused")
 	// ErrBusy means that another process held the lock of the name for as long as the context lasted.
 	ErrBusy = errors.New("another process holds its lock")
+	// ErrDamaged means that what is kept cannot be read any more. Set and Delete still work.
+	ErrDamaged = errors.New("what is kept is damaged: another program has changed it")
 	// ErrInvalid means that the name or the secret is not of a kind that stores take.
 	ErrInvalid = errors.New("invalid")
 )
@@ -88,7 +90,7 @@ func Open(spec string) (Store, error) {
 	case "auto", "keychain":
 		return &Keychain{}, nil
 	}
-	return nil, fmt.Errorf("%w keystore %q: there are auto and keychain", ErrInvalid, spec)
+	return nil, fmt.Errorf("%w keystore: there are auto and keychain", ErrInvalid)
 }
 
 // CheckName reports whether stores take the name: 1 to 128 ASCII letters, digits and . _ @ : / + -,
@@ -100,11 +102,11 @@ func CheckName(name string) error {
 	case len(name) > maxName:
 		return fmt.Errorf("%w name: it is longer than %d characters", ErrInvalid, maxName)
 	case name[0] == '.' || name[0] == '-':
-		return fmt.Errorf("%w name %q: it begins with %q", ErrInvalid, name, name[0])
+		return fmt.Errorf("%w name: it begins with . or -", ErrInvalid)
 	}
 	for _, c := range name {
 		if !isLetter(c) && !strings.ContainsRune("0123456789._@:/+-", c) {
-			return fmt.Errorf("%w name %q: only letters, digits and . _ @ : / + - may stand in it", ErrInvalid, name)
+			return fmt.Errorf("%w name: only letters, digits and . _ @ : / + - may stand in it", ErrInvalid)
 		}
 	}
 	return nil

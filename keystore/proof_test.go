@@ -217,7 +217,7 @@ func TestDamagedSecret(t *testing.T) {
 			mustKeep(t, k, "org", numbered(300))
 			must(t, s.Put(Service, "org", item))
 			_, err := (&Keychain{}).Get(patient(t), "org")
-			mustFail(t, err, errDamaged)
+			mustFail(t, err, ErrDamaged)
 			must(t, Forget(patient(t), k, "org"))
 			expectList(t, k)
 			mustKeep(t, k, "org", numbered(300))

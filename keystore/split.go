@@ -38,7 +38,7 @@ func (h head) String() string { return fmt.Sprintf("%s%s %d %s", headMark, h.slo
 func parseHead(text string) (h head, err error) {
 	n, err := fmt.Sscanf(text, headMark+"%s %d %s", &h.slot, &h.parts, &h.sum)
 	if err != nil || n != 3 || h.other() == "" || h.parts < 1 || h.parts > MaxSecret || text != h.String() {
-		return head{}, errDamaged
+		return head{}, ErrDamaged
 	}
 	return h, nil
 }
@@ -55,8 +55,6 @@ func (h head) other() string {
 
 func part(account, slot string, i int) string { return fmt.Sprintf("%s~%s%d", account, slot, i) }
 
-var errDamaged = errors.New("what is kept is damaged: it was changed or deleted by another program")
-
 // read returns what is kept under an account, and its head. Where the parts do not match the head,
 // a writer was faster, so it looks again; if the head then is the same several times, it is damage.
 func (k *Keychain) read(ctx context.Context, account string) (string, head, error) {
@@ -71,7 +69,7 @@ func (k *Keychain) read(ctx context.Context, account string) (string, head, erro
 			return "", head{}, err
 		}
 		secret, err := k.join(ctx, account, h)
-		if !errors.Is(err, errDamaged) {
+		if !errors.Is(err, ErrDamaged) {
 			return secret, h, err
 		}
 		if text != last {
@@ -101,14 +99,14 @@ func (k *Keychain) join(ctx context.Context, account string, h head) (string, er
 	for i := range h.parts {
 		text, err := getItem(ctx, Service, part(account, h.slot, i))
 		if errors.Is(err, ErrNotFound) {
-			return "", errDamaged
+			return "", ErrDamaged
 		} else if err != nil {
 			return "", err
 		}
 		b.WriteString(text)
 	}
 	if checksum(b.String()) != h.sum {
-		return "", errDamaged
+		return "", ErrDamaged
 	}
 	return b.String(), nil
 }

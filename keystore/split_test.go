@@ -23,7 +23,7 @@ func TestHead(t *testing.T) {
 		"", "a", "a 1", "c 1 " + sum, " 1 " + sum, "a 0 " + sum, "a -1 " + sum, "a 01 " + sum, "a 1  " + sum, "a x " + sum,
 		"a 65537 " + sum, "a 99999999999999999999 " + sum, "a 1 " + sum + " ", "a 1 " + sum + "\n", "a 1 " + sum + " more", "A 1 " + sum,
 	} {
-		if h, err := parseHead(headMark + rest); !errors.Is(err, errDamaged) || h != (head{}) {
+		if h, err := parseHead(headMark + rest); !errors.Is(err, ErrDamaged) || h != (head{}) {
 			t.Errorf("%q: %v, %v", rest, h, err)
 		}
 	}
@@ -125,7 +125,7 @@ func FuzzParseHead(f *testing.F) {
 		text := headMark + rest
 		h, err := parseHead(text)
 		if err != nil {
-			if err != errDamaged || h != (head{}) {
+			if err != ErrDamaged || h != (head{}) {
 				t.Errorf("%q: %v, %v", text, h, err)
 			}
 			return
@@ -151,7 +151,7 @@ func FuzzParseIndex(f *testing.F) {
 		if again := parseIndex(ix.String()); !maps.Equal(again, ix) {
 			t.Errorf("%v comes back as %v", ix, again)
 		}
-		if ix.String() == "" || isHead(ix.String()) || errors.Is(checkAnswer(ix.String()), errDamaged) {
+		if ix.String() == "" || isHead(ix.String()) || errors.Is(checkAnswer(ix.String()), ErrDamaged) {
 			t.Errorf("%q cannot be kept", ix.String())
 		}
 	})

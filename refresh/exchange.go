@@ -58,6 +58,7 @@ func conceal(text string, rec record) string {
 	for _, secret := range []string{rec.text("refresh_token"), rec.text("access_token"), rec.own.ClientSecret} {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, hidden)
+			text = strings.ReplaceAll(text, url.QueryEscape(secret), hidden)
 		}
 	}
 	return text
@@ -90,7 +91,7 @@ func (s *Source) post(ctx context.Context, address string, form url.Values) (map
 		return nil, noAnswer(err, true)
 	}
 	if len(body) > maxAnswer {
-		return nil, &Error{Status: resp.StatusCode, Class: ErrTemporary, later: true, Description: "the answer is larger than 1 MiB"}
+		return nil, &Error{Status: resp.StatusCode, Class: ErrTemporary, Lost: true, Description: "the answer is larger than 1 MiB"}
 	}
 	fields, refusal := readAnswer(resp.StatusCode, body)
 	if refusal != nil {
@@ -106,7 +107,7 @@ func noAnswer(err error, sent bool) *Error {
 	if errors.As(err, &u) {
 		err = u.Err // its text is the method and the address besides
 	}
-	e := &Error{Class: ErrTemporary, Cause: err, Description: "no answer: " + err.Error(), lost: sent}
+	e := &Error{Class: ErrTemporary, Cause: err, Description: "no answer: " + err.Error(), Lost: sent}
 	var certificate *tls.CertificateVerificationError
 	var name *net.DNSError
 	var noTLS tls.RecordHeaderError

@@ -22,7 +22,7 @@ func child() {
 	}
 	answer, refusal := (&Source{}).exchange(ctx, rec)
 	if refusal != nil {
-		fmt.Print(refusal, "; lost: ", refusal.lost)
+		fmt.Print(refusal, "; lost: ", refusal.Lost)
 		return
 	}
 	fmt.Print(fieldText(answer["access_token"]))

@@ -28,7 +28,7 @@ func CheckURL(address string) (string, error) {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return "", errors.New("the address of an org begins with https://, and http:// would show the login to the network")
 	}
-	u.Host = strings.ToLower(u.Host)
+	u.Host = strings.ToLower(strings.TrimRight(u.Host, "."))
 	if page, org := lightning(u.Hostname()); page != "" {
 		return "", fmt.Errorf("it is the address of a page, not of the org: https://ORG%s, use https://ORG%s", page, org)
 	}

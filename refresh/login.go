@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,9 +118,8 @@ func (r record) login() Login {
 		fields:       func() object { return r.fields },
 	}
 	l.OrgID, l.UserID = identity(r.text("id"))
-	if l.OrgID == "" {
-		l.OrgID = orgOfToken(r.text("access_token"))
-	}
+	l.OrgID = cmp.Or(r.own.OrgID, l.OrgID, orgOfToken(r.text("access_token")))
+	l.UserID = cmp.Or(r.own.UserID, l.UserID)
 	return l
 }
 
@@ -158,8 +158,17 @@ func (l Login) record() (record, error) {
 			rec.fields[name] = encode(text)
 		}
 	}
+	if told := rec.login(); told.OrgID != l.OrgID || told.UserID != l.UserID {
+		rec.own.OrgID, rec.own.UserID = l.OrgID, l.UserID
+	}
+	if len(rec.encode()) > maxKept {
+		return record{}, fmt.Errorf("%w: it is larger than %d KiB", ErrLogin, maxKept>>10)
+	}
 	return rec, rec.check()
 }
+
+// maxKept leaves room for what renewals add.
+const maxKept = 48 << 10
 
 // check refuses texts that would get into headers, shells and terminals and should not.
 func (r record) check() error {

@@ -191,3 +191,19 @@ func TestAStoreThatCannotBeWrittenIsSaidSo(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestTheOrgThatTheCLINamesIsKept, though no field of Salesforce's tells it.
+func TestTheOrgThatTheCLINamesIsKept(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	login, err := ParseLogin([]byte(`{"result":{"id":"00D410000000001EAA","sfdxAuthUrl":"force://PlatformCLI::5Aep@acme.my.salesforce.com"}}`))
+	must(t, err)
+	must(t, s.Save(t.Context(), login))
+	kept, err := s.Login(t.Context())
+	must(t, err)
+	equal(t, "org", kept.OrgID, "00D410000000001EAA")
+	login.OrgID = "00D990000000009EAA"
+	if err := s.Save(t.Context(), login); !errors.Is(err, ErrConflict) {
+		t.Errorf("another org's login: %v", err)
+	}
+}

@@ -100,6 +100,20 @@ func TestAFreshTokenThatIsRejectedIsSuspect(t *testing.T) {
 	equal(t, "never renewed", wantToken(t, s, rejected).Suspect, false)
 }
 
+// TestRenewTakesTheTokenThatTheOrgStaysWith: nobody has rejected it.
+func TestRenewTakesTheTokenThatTheOrgStaysWith(t *testing.T) {
+	t.Parallel()
+	s, l := keptLogin(t, newOrg(t, orgtest.Rules{}))
+	o := newOrg(t, orgtest.Rules{})
+	edit(t, s, func(rec *record) { rec.own.LoginURL = o.URL })
+	o.Queue(answerWith(map[string]any{"access_token": l.AccessToken}))
+	token, err := s.Renew(soon(t))
+	must(t, err)
+	equal(t, "token", token.AccessToken.Reveal(), l.AccessToken)
+	wantToken(t, s, "")
+	wantRequests(t, o, 1)
+}
+
 func TestTheRejectedTokenGivenOutAgainIsNoRenewal(t *testing.T) {
 	for name, call := range map[string]func(t *testing.T, s *Source, token string) error{
 		"report": func(t *testing.T, s *Source, token string) error {
@@ -114,10 +128,6 @@ func TestTheRejectedTokenGivenOutAgainIsNoRenewal(t *testing.T) {
 		"mark and late report": func(t *testing.T, s *Source, token string) error {
 			must(t, s.Reject(soon(t), token))
 			_, err := s.Token(soon(t), "another")
-			return err
-		},
-		"Renew": func(t *testing.T, s *Source, _ string) error {
-			_, err := s.Renew(soon(t))
 			return err
 		},
 	} {

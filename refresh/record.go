@@ -3,10 +3,13 @@ package refresh
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
+
+	"sf-credential-helper/keystore"
 )
 
 // record is a kept login: Salesforce's fields as they came, and ours beside them under one key, so
@@ -31,9 +34,42 @@ type own struct {
 	// knows whether the refresh token is spent. CutOff is the first such, and stays until one succeeds.
 	Began  time.Time `json:"began,omitzero"`
 	CutOff time.Time `json:"cut_off,omitzero"`
+
+	Refused *refused `json:"refused,omitempty"` // the last renewal was
+	OrgID   string   `json:"org_id,omitempty"`  // where Salesforce's fields do not tell
+	UserID  string   `json:"user_id,omitempty"`
 }
 
-var errRecord = errors.New("what is kept is no login of ours")
+// refused is a refusal as it is kept, for those who waited for their turn while it came: they need
+// not ask for it once more.
+type refused struct {
+	At          time.Time     `json:"at"`
+	Host        string        `json:"host"`
+	Code        string        `json:"code,omitempty"`
+	Description string        `json:"description,omitempty"`
+	Status      int           `json:"status,omitempty"`
+	RetryAfter  time.Duration `json:"retry_after,omitempty"`
+	Class       int           `json:"class"` // of classes
+}
+
+var classes = []error{ErrTemporary, ErrRefused, ErrLoginRequired}
+
+func note(e *Error, now time.Time) *refused {
+	if e == nil {
+		return nil
+	}
+	return &refused{now, e.Host, e.Code, e.Description, e.Status, e.RetryAfter, slices.Index(classes, e.Class)}
+}
+
+// since is the refusal if it came after a time; nil if not.
+func (n *refused) since(t time.Time) *Error {
+	if n == nil || !n.At.After(t) || n.Class < 0 || n.Class >= len(classes) {
+		return nil
+	}
+	return &Error{Host: n.Host, Code: n.Code, Description: n.Description, Status: n.Status, RetryAfter: n.RetryAfter, Class: classes[n.Class]}
+}
+
+var errRecord = fmt.Errorf("%w (it is no login)", keystore.ErrDamaged)
 
 func parseRecord(data []byte) (record, error) {
 	var rec record
@@ -116,9 +152,31 @@ func (r record) merge(answer map[string]json.RawMessage, now time.Time) record {
 	}
 	r.fields = fields
 	r.own.RenewedAt, r.own.Rejected = now, false
-	r.own.Began, r.own.CutOff = time.Time{}, time.Time{}
+	r.own.Began, r.own.CutOff, r.own.Refused = time.Time{}, time.Time{}, nil
 	return r
 }
+
+// fit leaves out what the store would not hold: of the fields that nothing here uses the largest. A
+// renewed login must not be lost for the size of something beside it.
+func (r record) fit() record {
+	for len(r.encode()) > keystore.MaxSecret {
+		largest := ""
+		for name, raw := range r.fields {
+			if !slices.Contains(needed, name) && len(raw) >= len(r.fields[largest]) {
+				largest = name
+			}
+		}
+		if largest == "" {
+			break
+		}
+		r.fields = maps.Clone(r.fields)
+		delete(r.fields, largest)
+	}
+	return r
+}
+
+var needed = []string{"access_token", "refresh_token", "instance_url", "sfdc_community_url", "id", "issued_at", "expires_in",
+	"token_type", "scope", "signature", "username"}
 
 // usable is what to keep of an answer's field; nil if it must not replace the one we have.
 func usable(name string, raw json.RawMessage) json.RawMessage {

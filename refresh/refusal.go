@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,10 @@ type Error struct {
 	Class       error         // ErrLoginRequired, ErrRefused or ErrTemporary
 	Cause       error         // the network's error
 
-	lost  bool // the request went out and its answer did not come in: nobody knows what it did
+	// Lost says that the request went out and no answer of Salesforce's came in: nobody knows what it
+	// did. A refresh token that rotates may be spent.
+	Lost bool
+
 	later bool // to ask again within seconds does not help, or makes it worse
 }
 
@@ -105,6 +109,13 @@ func classify(code, description string, status int) error {
 	return ErrRefused
 }
 
+// isLost tells what came in the place of an answer that Salesforce may have given: half of it, or a
+// gateway's word.
+func isLost(status int, body []byte) bool {
+	half := status/100 == 2 && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
+	return half || status == http.StatusBadGateway || status == http.StatusGatewayTimeout
+}
+
 // isRate tells the refusals that last up to an hour: 3,600 logins an hour per user.
 func isRate(text string) bool {
 	text = strings.ToLower(strings.ReplaceAll(text, "_", " "))
@@ -119,8 +130,8 @@ func isTemporary(status int) bool {
 // A body that is no JSON object is no success whatever its status: maintenance pages come with 200.
 func readAnswer(status int, body []byte) (map[string]json.RawMessage, *Error) {
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(body, &fields) != nil || fields == nil {
-		return nil, &Error{Status: status, Class: ErrTemporary, later: status/100 != 2 && !isTemporary(status),
+	if json.Unmarshal(bytes.ToValidUTF8(body, []byte("?")), &fields) != nil || fields == nil {
+		return nil, &Error{Status: status, Class: ErrTemporary, Lost: isLost(status, body), later: status/100 != 2 && !isTemporary(status),
 			Description: fmt.Sprintf("the answer is not Salesforce's (HTTP %d, no JSON): maintenance, or a page in between", status)}
 	}
 	code, description := fieldText(fields["error"]), fieldText(fields["error_description"])

@@ -80,32 +80,33 @@ func TestWhatIsNoTokenIsNoSuccess(t *testing.T) {
 		body   string
 		class  error
 		later  bool
+		lost   bool
 	}{
-		{"maintenance with 200", 200, "<html>Sorry</html>", ErrTemporary, false},
-		{"a redirect to the login page", 302, "", ErrTemporary, true},
-		{"a page with 404", 404, "<html>", ErrTemporary, true},
-		{"maintenance with 503", 503, "<html>", ErrTemporary, false},
-		{"nothing", 200, "", ErrTemporary, false},
-		{"null", 200, "null", ErrTemporary, false},
-		{"an array", 200, `[{"access_token":"x"}]`, ErrTemporary, false},
-		{"a string", 200, `"x"`, ErrTemporary, false},
-		{"half an answer", 200, `{"access_token":"x"`, ErrTemporary, false},
-		{"an answer and more", 200, `{"access_token":"x"} <html>`, ErrTemporary, false},
-		{"no token", 200, `{"instance_url":"https://acme.my.salesforce.com"}`, ErrRefused, false},
-		{"an empty token", 200, `{"access_token":""}`, ErrRefused, false},
-		{"a null token", 200, `{"access_token":null}`, ErrRefused, false},
-		{"an object for a token", 200, `{"access_token":{}}`, ErrRefused, false},
-		{"a token with an escape code", 200, `{"access_token":"a\u001b[31m"}`, ErrRefused, false},
-		{"a token with a new line", 200, `{"access_token":"a\nb"}`, ErrRefused, false},
-		{"a token with a blank", 200, `{"access_token":"a b"}`, ErrRefused, false},
-		{"a token beyond ASCII", 200, `{"access_token":"ä"}`, ErrRefused, false},
-		{"a token with 302", 302, `{"access_token":"x"}`, ErrRefused, false},
-		{"a token with 400", 400, `{"access_token":"x"}`, ErrRefused, false},
-		{"a token with 503", 503, `{"access_token":"x"}`, ErrTemporary, false},
-		{"a token and an error", 200, `{"access_token":"x","error":"server_error"}`, ErrTemporary, false},
+		{"maintenance with 200", 200, "<html>Sorry</html>", ErrTemporary, false, false},
+		{"a redirect to the login page", 302, "", ErrTemporary, true, false},
+		{"a page with 404", 404, "<html>", ErrTemporary, true, false},
+		{"maintenance with 503", 503, "<html>", ErrTemporary, false, false},
+		{"nothing", 200, "", ErrTemporary, false, false},
+		{"null", 200, "null", ErrTemporary, false, false},
+		{"an array", 200, `[{"access_token":"x"}]`, ErrTemporary, false, false},
+		{"a string", 200, `"x"`, ErrTemporary, false, false},
+		{"half an answer", 200, `{"access_token":"x"`, ErrTemporary, false, true},
+		{"an answer and more", 200, `{"access_token":"x"} <html>`, ErrTemporary, false, true},
+		{"no token", 200, `{"instance_url":"https://acme.my.salesforce.com"}`, ErrRefused, false, false},
+		{"an empty token", 200, `{"access_token":""}`, ErrRefused, false, false},
+		{"a null token", 200, `{"access_token":null}`, ErrRefused, false, false},
+		{"an object for a token", 200, `{"access_token":{}}`, ErrRefused, false, false},
+		{"a token with an escape code", 200, `{"access_token":"a\u001b[31m"}`, ErrRefused, false, false},
+		{"a token with a new line", 200, `{"access_token":"a\nb"}`, ErrRefused, false, false},
+		{"a token with a blank", 200, `{"access_token":"a b"}`, ErrRefused, false, false},
+		{"a token beyond ASCII", 200, `{"access_token":"ä"}`, ErrRefused, false, false},
+		{"a token with 302", 302, `{"access_token":"x"}`, ErrRefused, false, false},
+		{"a token with 400", 400, `{"access_token":"x"}`, ErrRefused, false, false},
+		{"a token with 503", 503, `{"access_token":"x"}`, ErrTemporary, false, false},
+		{"a token and an error", 200, `{"access_token":"x","error":"server_error"}`, ErrTemporary, false, false},
 	} {
 		fields, e := readAnswer(c.status, []byte(c.body))
-		if fields != nil || e == nil || e.Class != c.class || e.later != c.later || e.lost || e.Status != c.status {
+		if fields != nil || e == nil || e.Class != c.class || e.later != c.later || e.Lost != c.lost || e.Status != c.status {
 			t.Errorf("%s: %v, %+v", c.name, fields, e)
 		}
 	}
@@ -145,7 +146,8 @@ func TestAnErrorSaysWhoRefusedWhatAndWhy(t *testing.T) {
 	}
 }
 
-// TestALoginSurvivesEachRefusal also holds that nothing of what is kept changes, but for the mark.
+// TestALoginSurvivesEachRefusal also holds that nothing of what is kept changes, but for the mark and
+// the word to those who wait.
 func TestALoginSurvivesEachRefusal(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, orgtest.Rules{Rotate: true})
@@ -162,7 +164,7 @@ func TestALoginSurvivesEachRefusal(t *testing.T) {
 		wantRequests(t, o, i+1)
 		rec := recordOf(t, s)
 		equal(t, "mark", rec.own.Rejected, true)
-		rec.own.Rejected = false
+		rec.own.Rejected, rec.own.Refused = false, nil
 		equal(t, a.code+" "+a.description, string(rec.encode()), before)
 	}
 	wantAlive(t, o, s)

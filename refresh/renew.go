@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -17,6 +18,8 @@ func (s *Source) update(ctx context.Context, w want) (token Token, err error) {
 		ctx, cancel = context.WithTimeout(ctx, keystore.DefaultWait)
 		defer cancel()
 	}
+	asked := time.Now()
+	end, _ := ctx.Deadline()
 	err = keystore.Update(ctx, s.Store, s.Org, func(old []byte, keep func([]byte) error) error {
 		rec, err := s.parse(old)
 		if err != nil {
@@ -26,7 +29,7 @@ func (s *Source) update(ctx context.Context, w want) (token Token, err error) {
 			token = rec.token()
 			return nil
 		}
-		r := renewal{Source: s, want: w, rec: rec, keep: keep}
+		r := renewal{Source: s, want: w, rec: rec, keep: keep, asked: asked, end: end, floor: min(answerTime, end.Sub(asked)/2)}
 		token, err = r.run(ctx)
 		return err
 	})
@@ -36,10 +39,17 @@ func (s *Source) update(ctx context.Context, w want) (token Token, err error) {
 // renewal is one renewal, under the lock of its login.
 type renewal struct {
 	*Source
-	want want
-	rec  record
-	keep func([]byte) error
+	want  want
+	rec   record
+	keep  func([]byte) error
+	asked time.Time     // when the caller came, before it waited for its turn
+	end   time.Time     // when it has to be answered
+	floor time.Duration // how much time must be left for a request
 }
+
+// answerTime is what an org gets to answer in: with less at hand it is not asked, for an answer that
+// comes too late may have spent the refresh token. A call of less than twice that has half of it.
+const answerTime = 10 * time.Second
 
 func (r *renewal) run(ctx context.Context) (Token, error) {
 	now := time.Now()
@@ -47,6 +57,10 @@ func (r *renewal) run(ctx context.Context) (Token, error) {
 	if err := r.check(onRejection, now); err != nil {
 		r.mark(onRejection)
 		return Token{}, err
+	}
+	if e := r.rec.own.Refused.since(r.asked); e != nil {
+		e.Org, e.CutOff = r.Org, r.rec.own.CutOff
+		return Token{}, e
 	}
 	age := now.Sub(r.rec.own.RenewedAt)
 	suspect := onRejection && 0 <= age && age < SuspectAge
@@ -62,10 +76,10 @@ func (r *renewal) run(ctx context.Context) (Token, error) {
 	if onRejection {
 		r.rec.own.Loop = append(recent(r.rec.own.Loop, now), now)
 	}
-	r.rec = r.rec.merge(answer, time.Now())
-	same := r.rec.isToken(r.want.rejected) || r.rec.isToken(marked)
+	r.rec = r.rec.merge(answer, time.Now()).fit()
+	same := onRejection && r.rec.isToken(r.want.rejected) || r.rec.isToken(marked)
 	r.rec.own.Rejected = same
-	if err := r.settle(ctx); err != nil {
+	if err := r.settle(); err != nil {
 		return Token{}, err
 	}
 	token := r.rec.token()
@@ -80,7 +94,7 @@ func (r *renewal) run(ctx context.Context) (Token, error) {
 func (r *renewal) check(onRejection bool, now time.Time) error {
 	switch {
 	case r.rec.text("refresh_token") == "":
-		e := r.refuse("the token has ended, and what is kept is a token only, which cannot be renewed")
+		e := r.refuse("what is kept is an access token only, which cannot be renewed")
 		e.Class = ErrLoginRequired
 		return e
 	case onRejection && len(recent(r.rec.own.Loop, now)) >= LoopCount:
@@ -113,21 +127,29 @@ func recent(times []time.Time, now time.Time) []time.Time {
 }
 
 // spend proves that the store can be written, and trades the grant for an answer. While it pauses
-// between two tries nothing is under way, so there ctx may stop it. A nil answer says that another
-// program, which our lock does not bind, has renewed the login meanwhile; r.rec is then what it kept.
+// between two tries nothing is under way, so there ctx may stop it; a request it does not stop. A nil
+// answer says that another program, which our lock does not bind, has renewed the login meanwhile;
+// r.rec is then what it kept.
 func (r *renewal) spend(ctx context.Context) (map[string]json.RawMessage, error) {
+	if err := r.inTime(); err != nil {
+		return nil, err
+	}
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	asking, cancel := beforeKeeping(ctx)
+	asking, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.end)
 	defer cancel()
 	for try := 0; ; try++ {
+		if err := r.inTime(); err != nil { // the store may have asked a person
+			r.abandon(nil)
+			return nil, err
+		}
 		answer, refusal := r.exchange(asking, r.rec)
 		if refusal == nil {
 			return answer, nil
 		}
 		refusal.CutOff = r.rec.own.CutOff
-		if refusal.lost {
+		if refusal.Lost {
 			return nil, refusal // the note stays, for the next refusal to tell of
 		}
 		spent := r.rec.text("refresh_token")
@@ -140,11 +162,18 @@ func (r *renewal) spend(ctx context.Context) (map[string]json.RawMessage, error)
 			}
 			continue
 		}
-		if err := r.wait(ctx, asking, refusal, try); err != nil {
-			r.abandon()
+		if err := r.wait(ctx, refusal, try); err != nil {
+			r.abandon(refusal)
 			return nil, err
 		}
 	}
+}
+
+func (r *renewal) inTime() error {
+	if time.Until(r.end) >= r.floor {
+		return nil
+	}
+	return &Error{Org: r.Org, Class: ErrTemporary, Description: "too little time is left to ask Salesforce and to keep its answer"}
 }
 
 // begin keeps a note that a renewal has begun. It differs from every note before, so it is written.
@@ -156,9 +185,10 @@ func (r *renewal) begin() error {
 	return r.keep(r.rec.encode())
 }
 
-// abandon takes the note back: nothing was spent. To fail at this is no harm, only a note too many.
-func (r *renewal) abandon() {
-	r.rec.own.Began = time.Time{}
+// abandon takes the note back, for nothing was spent, and leaves word of the refusal to those who wait
+// for their turn. To fail at this is no harm, only a note too many.
+func (r *renewal) abandon(refusal *Error) {
+	r.rec.own.Began, r.rec.own.Refused = time.Time{}, note(refusal, time.Now())
 	_ = r.keep(r.rec.encode())
 }
 
@@ -173,10 +203,9 @@ func (r *renewal) lookAgain(ctx context.Context) bool {
 }
 
 // wait returns nil when it is time to ask again, or why that time does not come.
-func (r *renewal) wait(ctx, asking context.Context, refusal *Error, try int) error {
+func (r *renewal) wait(ctx context.Context, refusal *Error, try int) error {
 	d := max(pause(try), refusal.RetryAfter)
-	end, _ := asking.Deadline()
-	if refusal.Class != ErrTemporary || refusal.later && refusal.RetryAfter == 0 || time.Until(end) < d {
+	if refusal.Class != ErrTemporary || refusal.later && refusal.RetryAfter == 0 || time.Until(r.end) < d+r.floor {
 		return refusal
 	}
 	select {
@@ -193,21 +222,25 @@ func pause(try int) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// beforeKeeping is a context that nobody cancels, and that ends early enough to keep an answer.
-func beforeKeeping(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, _ := ctx.Deadline()
-	reserve := min(keystore.KeepTime, time.Until(end)/4)
-	return context.WithDeadline(context.WithoutCancel(ctx), end.Add(-reserve))
-}
+// ErrUnkept means that Salesforce has renewed a login and the store would not take it: the refresh
+// token that is kept may be spent.
+var ErrUnkept = errors.New("the login was renewed, and the new one could not be written")
 
-// settle keeps the renewed login. The old one may be spent by now, so it tries more than once.
-func (r *renewal) settle(ctx context.Context) (err error) {
-	end, _ := ctx.Deadline()
-	for try := 0; try == 0 || try < 3 && time.Until(end) > 0; try++ {
-		if err = r.keep(r.rec.encode()); err == nil {
+// settle keeps the renewed login. The old one may be spent by now, so it tries as long as it may, and
+// three times at least.
+func (r *renewal) settle() error {
+	for try := 0; ; try++ {
+		err := r.keep(r.rec.encode())
+		if err == nil {
 			return nil
 		}
-		time.Sleep(100 * time.Millisecond << try)
+		if try >= 2 && time.Until(r.end) <= 0 {
+			var k *keystore.Error
+			if errors.As(err, &k) {
+				err = k.Err
+			}
+			return &keystore.Error{Op: "kept", Name: r.Org, Err: fmt.Errorf("%w: %w", ErrUnkept, err)}
+		}
+		time.Sleep(min(100*time.Millisecond<<min(try, 5), 2*time.Second))
 	}
-	return fmt.Errorf("the login was renewed, and the new one could not be kept: %w", err)
 }

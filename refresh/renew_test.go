@@ -94,22 +94,97 @@ func TestARenewalIsFinishedThoughItsCallerIsGone(t *testing.T) {
 	wantAlive(t, o, s)
 }
 
-func TestABeginningThatHangsEndsInTimeToKeepAnAnswer(t *testing.T) {
-	for _, c := range []struct{ left, reserve time.Duration }{
-		{time.Hour, keystore.KeepTime}, {time.Minute, keystore.KeepTime}, {8 * time.Second, 2 * time.Second},
+// TestAnOrgIsNotAskedWithTooLittleTimeLeft: an answer that came too late would cost a login that
+// rotates. Who waited too long for its turn, or for a person at a prompt, spends nothing.
+func TestAnOrgIsNotAskedWithTooLittleTimeLeft(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, orgtest.Rules{Rotate: true})
+	s, _ := keptLogin(t, o)
+	r := renewal{Source: s, rec: recordOf(t, s), end: time.Now().Add(time.Minute), floor: time.Hour}
+	r.keep = func([]byte) error { t.Error("something was written"); return nil }
+	_, err := r.spend(soon(t))
+	wantRefusal(t, err, ErrTemporary)
+	var kept []record
+	r.floor = time.Second
+	r.keep = func(data []byte) error {
+		rec, err := parseRecord(data)
+		kept, r.floor = append(kept, rec), time.Hour // the note takes its time
+		return err
+	}
+	_, err = r.spend(soon(t))
+	wantRefusal(t, err, ErrTemporary)
+	if len(kept) != 2 || kept[0].own.Began.IsZero() || !kept[1].own.Began.IsZero() {
+		t.Errorf("kept: %d times", len(kept))
+	}
+	wantRequests(t, o, 0)
+}
+
+// TestARenewedLoginIsMadeToFit: what comes beside the tokens must not cost the login.
+func TestARenewedLoginIsMadeToFit(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, orgtest.Rules{Rotate: true})
+	s, l := keptLogin(t, o)
+	now := o.Current("ada@example.com")
+	fields := object{"access_token": encode(now.AccessToken + "x"), "refresh_token": encode(now.RefreshToken),
+		"id_token": encode(strings.Repeat("x", 70<<10)), "note": encode("\xe9")}
+	body := strings.ReplaceAll(string(encode(fields)), `\ufffd`, "\xe9")
+	o.Queue(orgtest.Reply{Status: 200, Body: body})
+	wantToken(t, s, l.AccessToken)
+	rec := recordOf(t, s)
+	if _, ok := rec.fields["id_token"]; ok || rec.text("refresh_token") != now.RefreshToken || rec.text("signature") == "" {
+		t.Error("the record is not what it should be")
+	}
+}
+
+// TestThoseWhoWaitedAreToldTheRefusal: of a crowd before a dead login one asks.
+func TestThoseWhoWaitedAreToldTheRefusal(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, orgtest.Rules{Rotate: true})
+	s, l := keptLogin(t, o)
+	o.EndLogin(l.RefreshToken)
+	release := o.Hold()
+	w := watch(s)
+	errs := make(chan error)
+	for range 10 {
+		go func() { _, err := s.Token(soon(t), l.AccessToken); errs <- err }()
+	}
+	must(t, o.Await(soon(t), 1))
+	for w.gets.Load() < 11 { // all have looked, and one again
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	for range 10 {
+		e := wantRefusal(t, <-errs, ErrLoginRequired)
+		if e.Code != "invalid_grant" || e.Org != s.Org {
+			t.Errorf("%+v", e)
+		}
+	}
+	wantRequests(t, o, 1)
+	_, err := s.Token(soon(t), "") // who comes later asks for himself
+	wantRefusal(t, err, ErrLoginRequired)
+	wantRequests(t, o, 2)
+}
+
+// TestAnAnswerOfAGatewayIsALostOne: Salesforce may have acted before it.
+func TestAnAnswerOfAGatewayIsALostOne(t *testing.T) {
+	for name, reply := range map[string]orgtest.Reply{
+		"502": {Status: 502, Body: "<html>"}, "504": {Status: 504, Body: "<html>"},
+		"half": {Status: 200, Body: `{"access_token":"x`},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), c.left)
-		asking, stop := beforeKeeping(ctx)
-		end, _ := ctx.Deadline()
-		first, _ := asking.Deadline()
-		if d := end.Sub(first); d > c.reserve || d < c.reserve/2 {
-			t.Errorf("of %v %v are left to keep, not %v", c.left, end.Sub(first), c.reserve)
-		}
-		cancel()
-		if asking.Err() != nil {
-			t.Error("the caller's end is the request's")
-		}
-		stop()
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrg(t, orgtest.Rules{Rotate: true})
+			s, l := keptLogin(t, o)
+			o.Queue(reply)
+			_, err := s.Token(soon(t), l.AccessToken)
+			if e := wantRefusal(t, err, ErrTemporary); !e.Lost {
+				t.Errorf("%+v", e)
+			}
+			wantRequests(t, o, 1)
+			if recordOf(t, s).own.Began.IsZero() {
+				t.Error("the note is gone")
+			}
+		})
 	}
 }
 

@@ -48,8 +48,8 @@ func (s *Source) Token(ctx context.Context, rejected string) (Token, error) {
 	return s.update(ctx, w)
 }
 
-// Renew is Token for a human who insists: it returns another token than the kept one, whatever that
-// is worth. A renewal that another process finished while we waited our turn counts.
+// Renew is Token for a human who insists: whatever the kept token is worth, it asks for a new one.
+// A renewal that another process finished while we waited our turn counts.
 func (s *Source) Renew(ctx context.Context) (Token, error) {
 	rec, err := s.look(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Source) Login(ctx context.Context) (Login, error) {
 func (s *Source) look(ctx context.Context) (record, error) {
 	data, err := s.Store.Get(ctx, s.Org)
 	if errors.Is(err, keystore.ErrNotFound) {
-		return record{}, s.noLogin()
+		return record{}, s.notKept()
 	}
 	if err != nil {
 		return record{}, err
@@ -104,7 +104,7 @@ func (s *Source) look(ctx context.Context) (record, error) {
 
 func (s *Source) parse(data []byte) (record, error) {
 	if data == nil {
-		return record{}, s.noLogin()
+		return record{}, s.notKept()
 	}
 	rec, err := parseRecord(data)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Source) parse(data []byte) (record, error) {
 	return rec, nil
 }
 
-func (s *Source) noLogin() error {
+func (s *Source) notKept() error {
 	return &Error{Org: s.Org, Class: ErrLoginRequired, Description: "no login is kept under this name", Cause: keystore.ErrNotFound}
 }
 

@@ -33,25 +33,27 @@ type options struct {
 	clientID, url     string
 	replace, json     bool
 
-	args []string
+	args  []string
+	given func(flag string) bool
 }
 
 // command is a row of the table that dispatch, help and the tests share.
 type command struct {
 	name  string
 	flags func(*pflag.FlagSet, *options)
-	args  int // how many arguments it takes at most
+	args  int  // how many arguments it takes at most
+	org   bool // whether it is about one org
 	run   func(*call, context.Context) error
 }
 
 func commands() []command {
 	return []command{
-		{"get", getFlags, 0, (*call).get},
-		{"store", storeFlags, 0, (*call).store},
-		{"erase", eraseFlags, 0, (*call).erase},
-		{"list", listFlags, 0, (*call).list},
-		{"help", noFlags, 1, (*call).help},
-		{"version", noFlags, 0, (*call).version},
+		{"get", getFlags, 0, true, (*call).get},
+		{"store", storeFlags, 0, true, (*call).store},
+		{"erase", eraseFlags, 0, true, (*call).erase},
+		{"list", listFlags, 0, false, (*call).list},
+		{"help", noFlags, 1, false, (*call).help},
+		{"version", noFlags, 0, false, (*call).version},
 	}
 }
 
@@ -80,6 +82,7 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 	}
 	flags := flagsOf(cmd, &c.options)
 	err := flags.Parse(args[1:])
+	c.given = flags.Changed
 	if errors.Is(err, pflag.ErrHelp) {
 		c.args = []string{cmd.name}
 		return c.help(ctx)
@@ -136,8 +139,8 @@ func (c *call) checkCommon(cmd command) error {
 	if c.timeout <= 0 {
 		return usage("--timeout has to be more than 0, as in 30s", "sf-credential-helper help "+cmd.name)
 	}
-	if err := keystore.CheckName(c.org); err != nil {
-		return usage("the org's "+err.Error(), "sf-credential-helper list")
+	if err := keystore.CheckName(c.org); err != nil && cmd.org {
+		return usage("the org (-o, or $SF_TARGET_ORG) has an "+err.Error(), "sf-credential-helper list shows the names that are kept")
 	}
 	return nil
 }

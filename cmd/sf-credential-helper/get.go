@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -60,8 +58,8 @@ func (c *call) checkGet() error {
 	if c.rejected && c.refresh {
 		return usage("--rejected and --refresh exclude each other", more)
 	}
-	if c.maxAge < 0 {
-		return usage(fmt.Sprintf("--max-age has to be more than 0, as in %s", 90*time.Minute), more)
+	if c.given("max-age") && c.maxAge <= 0 {
+		return usage("--max-age has to be more than 0, as in 90m", more)
 	}
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 // The manual is the package comment, so that there is one.
 //
 //go:embed doc.go
-var source string
+var docGo string
 
 // manual is the package comment without the marks of a comment.
 func manual() string {
-	_, text, _ := strings.Cut(source, "/*\n")
+	_, text, _ := strings.Cut(docGo, "/*\n")
 	text, _, _ = strings.Cut(text, "\n*/")
 	return strings.ReplaceAll(text, "\n\t", "\n    ") + "\n"
 }

@@ -20,6 +20,8 @@ func hintFor(err error, o options) string {
 	switch {
 	case errors.As(err, &u):
 		return u.hint
+	case errors.Is(err, refresh.ErrUnkept):
+		return "mend the keychain, then try again; if Salesforce then refuses, " + storeHint(o)
 	case errors.Is(err, refresh.ErrLogin):
 		return loginHint(err, o)
 	case errors.Is(err, refresh.ErrConflict):
@@ -48,7 +50,7 @@ func loginHint(err error, o options) string {
 
 // storeHint is how a human gets a login in.
 func storeHint(o options) string {
-	return "log in with sf org login web, then: sf org auth show-sfdx-auth-url --json | " + commandFor("store", o)
+	return "log in: sf org login web -a my; then: sf org auth show-sfdx-auth-url -o my --json | " + commandFor("store", o)
 }
 
 // commandFor is a command to type, for the org that the call was about.
@@ -62,7 +64,9 @@ func commandFor(command string, o options) string {
 func storeFault(k *keystore.Error, o options) string {
 	switch {
 	case errors.Is(k, keystore.ErrBusy):
-		return "another sf-credential-helper is at work on this login, or stopped in the middle of it (ps -C sf-credential-helper); try again, or wait longer with --timeout"
+		return "another sf-credential-helper is at work on this login, or stopped in the middle of it (ps shows it); try again, or wait longer with --timeout"
+	case errors.Is(k, keystore.ErrDamaged):
+		return commandFor("erase", o) + ", and keep the login anew: " + commandFor("store", o) + " < LOGIN"
 	case errors.Is(k, context.DeadlineExceeded):
 		return deniedHints[runtime.GOOS] + "; a person who needs longer at the prompt gets it with --timeout"
 	case errors.Is(k, keystore.ErrUnavailable):
@@ -70,7 +74,7 @@ func storeFault(k *keystore.Error, o options) string {
 	case errors.Is(k, keystore.ErrDenied):
 		return deniedHints[runtime.GOOS]
 	case k.Op == "read":
-		return "keep the login anew: " + commandFor("store --replace", o) + " < LOGIN"
+		return "try again; what is kept is still there"
 	case k.Op == "locked":
 		return "the locks are in the user's directory for state: sf-credential-helper help kept"
 	}
@@ -106,16 +110,16 @@ var refusalHints = []struct{ code, description, hint string }{
 	{"invalid_grant", "audience is invalid", "keep the login with the right address: -r https://login.salesforce.com, or https://test.salesforce.com for a sandbox"},
 	{"invalid_grant", "invalid assertion", "check that the app has this key's certificate, and that the clock is right"},
 	{"invalid_grant", "no client credentials user", "ask an administrator to set the app's Run As user for the client credentials flow"},
-	{"invalid_client_id", "", "the org does not know the app: check the client id (store -i), and the address (store -r)"},
+	{"invalid_client_id", "", "the org does not know the app: check client id and address, and keep the login again: sf-credential-helper store -i CLIENT_ID -r URL"},
 	{"invalid_client", "", "check the client secret: set $SF_CLIENT_SECRET and store the login again, or leave it out if the app needs none"},
-	{"app_not_found", "", "the app is not in this org: check the address (store -r), or ask an administrator to install the app"},
+	{"app_not_found", "", "the app is not in this org: check the address (sf-credential-helper store -r URL), or ask an administrator to install the app"},
 	{"app_blocked", "", "ask an administrator to unblock the app (Setup, Connected Apps OAuth Usage)"},
 	{"oauth_app_blocked", "", "ask an administrator to unblock the app (Setup, Connected Apps OAuth Usage)"},
 	{"oauth_app_access_denied", "", "ask an administrator to permit the user in the app's policies"},
 	{"invalid_app_access", "", "ask an administrator to permit the user in the app's policies"},
 	{"oauth_flow_disabled", "", "ask an administrator to enable the refresh token flow for the app"},
 	{"redirect_uri_mismatch", "", "correct the app's callback URL"},
-	{"unsupported_grant_type", "", "check the address (store -r): is there a Salesforce org at it?"},
+	{"unsupported_grant_type", "", "check the address (sf-credential-helper store -r URL): is there a Salesforce org at it?"},
 	{"invalid_scope", "", "ask an administrator to give the app the scopes refresh_token and api"},
 	{"invalid_request", "", "store the login again; if that does not help, its app has settings that a refresh does not meet"},
 }
@@ -123,16 +127,18 @@ var refusalHints = []struct{ code, description, hint string }{
 func refusalHint(e *refresh.Error, o options) string {
 	for _, r := range refusalHints {
 		if strings.EqualFold(r.code, e.Code) && strings.Contains(strings.ToLower(e.Description), r.description) {
-			return r.hint
+			return strings.ReplaceAll(r.hint, "sf-credential-helper store", commandFor("store", o))
 		}
 	}
 	switch {
 	case errors.Is(e, refresh.ErrLoginRequired):
 		return storeHint(o)
-	case e.Host == "":
-		return loopHint + "; get --refresh insists"
 	case errors.Is(e, refresh.ErrTemporary):
 		return laterHint(e)
+	case e.Host == "":
+		return loopHint + "; get --refresh insists"
+	case strings.HasPrefix(e.Description, "$SSL_CERT_FILE"):
+		return "correct SSL_CERT_FILE, or unset it"
 	case e.Cause != nil:
 		return "if a proxy of your company re-signs connections, name its certificate: SSL_CERT_FILE=/path/to/ca.pem"
 	}
@@ -143,8 +149,12 @@ func laterHint(e *refresh.Error) string {
 	switch {
 	case e.RetryAfter > 0:
 		return fmt.Sprintf("try again in %s", e.RetryAfter.Round(time.Second))
+	case e.Host == "":
+		return "try again, or give it more time with --timeout"
+	case e.Lost:
+		return "try again: whether Salesforce had renewed the login, which it then cannot tell us twice, will show"
 	case e.Cause != nil:
-		return "check the network and $HTTPS_PROXY, then try again; the login is kept"
+		return "check the network, the address and $HTTPS_PROXY, then try again; the login is kept"
 	case strings.Contains(strings.ToLower(e.Description+e.Code), "rate"):
 		return "too many logins of this user: wait up to an hour, and look for a program that renews in a loop"
 	}

@@ -62,7 +62,7 @@ func (c *call) rows(ctx context.Context) ([]row, error) {
 		case errors.Is(err, keystore.ErrDenied), errors.Is(err, keystore.ErrUnavailable), ctx.Err() != nil:
 			return nil, err
 		case err != nil:
-			c.stderr.say(err.Error())
+			c.stderr.fail(err, options{org: name})
 			rows = append(rows, row{Org: name, Kind: "unreadable"})
 			continue
 		}

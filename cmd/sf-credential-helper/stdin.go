@@ -19,7 +19,7 @@ func onTerminal(stream any) bool {
 
 // readToken reads the rejected token: the first line of stdin.
 func (c *call) readToken(ctx context.Context) (string, error) {
-	const hint = `token=$(sf-credential-helper get --rejected <<<"$token")`
+	const hint = `token=$(printf '%s\n' "$token" | sf-credential-helper get --rejected)`
 	if onTerminal(c.stdin) {
 		return "", usage("--rejected reads the rejected token from stdin, and stdin is a terminal", hint)
 	}
@@ -76,10 +76,10 @@ func readWhile(ctx context.Context, read func() ([]byte, error)) ([]byte, error)
 	select {
 	case r := <-done:
 		if r.err != nil {
-			return nil, usage("stdin cannot be read", "")
+			return nil, usage("stdin cannot be read", "sf-credential-helper help tells what each command reads")
 		}
 		return r.data, nil
 	case <-ctx.Done():
-		return nil, usage("stdin did not end before the time was out", "")
+		return nil, usage("stdin did not end before the time was out", "close the pipe behind what is to be read, or wait longer with --timeout")
 	}
 }

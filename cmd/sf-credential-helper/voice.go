@@ -78,6 +78,8 @@ func statusOf(err error) int {
 	var u *usageError
 	var k *keystore.Error
 	switch {
+	case errors.Is(err, refresh.ErrUnkept):
+		return 5
 	case errors.As(err, &u), errors.Is(err, refresh.ErrLogin), errors.Is(err, refresh.ErrConflict), errors.Is(err, keystore.ErrInvalid):
 		return 2
 	case errors.Is(err, refresh.ErrLoginRequired):
