@@ -41,8 +41,8 @@ environment. Results go to stdout, and everything else to stderr.
 
 Prints the org's token, and nothing at all on stdout if there is none to be had.
 The kept token is printed at once, without asking Salesforce. It is renewed first
-if it is reported or marked as rejected, if it is a JWT that ends within a minute,
-or as these flags say:
+if it is reported or marked as rejected, if it tells its end, as a JWT does, and that
+is within a minute (or half of its life, if that is shorter), or as these flags say:
 
 	    --rejected       stdin has the token that was answered 401, in one line. If
 	                     it is the kept one, the login is renewed; if it is another,
@@ -153,7 +153,8 @@ the names of all.
 Beside the keychain there are only empty lock files, in
 $XDG_STATE_HOME/sf-credential-helper/locks or ~/.local/state/…,
 ~/Library/Application Support/… on macOS, %LocalAppData%\… on Windows. They are not
-to be deleted while the program runs.
+to be deleted while the program runs. Processes that share a keychain have to share
+them: so give cron and services the same HOME and XDG_STATE_HOME as your desktop.
 
 Also heeded: $HTTPS_PROXY and $NO_PROXY; $SSL_CERT_FILE, a file of certificates to
 trust besides the system's.
