@@ -14,40 +14,41 @@ import (
 // match, the first counts. The texts are those of go-keyring 0.2.8, godbus 5.2, dbus-daemon 1.14,
 // dbus-broker, gnome-keyring 42, KeePassXC 2.7, KWallet 5, /usr/bin/security and the Windows API.
 var texts = []struct {
-	part string
-	is   error
+	part  string
+	is    error
+	words string // what the text means, where it does not say so
 }{
 	// The path is all that tells "no collection" from "locked".
-	{"failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'", ErrUnavailable},
-	{"failed to unlock correct collection", ErrDenied},
-	{"Alias default does not exist", ErrUnavailable},
-	{`exec: "dbus-launch"`, ErrUnavailable},
-	{"couldn't determine address of session bus", ErrUnavailable},
-	{"Failed to activate service", ErrUnavailable},
-	{"The name is not activatable", ErrUnavailable}, // dbus-broker's
-	{"was not provided by any .service files", ErrUnavailable},
-	{"dbus: invalid bus address", ErrUnavailable},
-	{"dbus: invalid address", ErrUnavailable},
-	{"connect: no such file", ErrUnavailable},
-	{"connect: connection refused", ErrUnavailable},
-	{"connect: permission denied", ErrUnavailable},
-	{"broken pipe", ErrUnavailable}, // another user's bus hangs up while we log in at it …
-	{"connection reset", ErrUnavailable},
-	{": EOF", ErrDenied}, // but one that hangs up later let us in
-	{"EOF", ErrUnavailable},
-	{"dbus: authentication ", ErrUnavailable}, // … or says so
-	{"disconnected from message bus without replying", ErrDenied},
-	{"Remote peer disconnected", ErrDenied}, // dbus-broker's
-	{"dbus: connection closed by user", ErrDenied},
+	{"failed to unlock correct collection '/org/freedesktop/secrets/aliases/default'", ErrUnavailable, "its service has no keychain in it: "},
+	{"failed to unlock correct collection", ErrDenied, "it is locked: "},
+	{"Alias default does not exist", ErrUnavailable, ""},
+	{`exec: "dbus-launch"`, ErrUnavailable, ""},
+	{"couldn't determine address of session bus", ErrUnavailable, ""},
+	{"Failed to activate service", ErrUnavailable, ""},
+	{"The name is not activatable", ErrUnavailable, ""}, // dbus-broker's
+	{"was not provided by any .service files", ErrUnavailable, ""},
+	{"dbus: invalid bus address", ErrUnavailable, ""},
+	{"dbus: invalid address", ErrUnavailable, ""},
+	{"connect: no such file", ErrUnavailable, ""},
+	{"connect: connection refused", ErrUnavailable, ""},
+	{"connect: permission denied", ErrUnavailable, ""},
+	{"broken pipe", ErrUnavailable, ""}, // another user's bus hangs up while we log in at it …
+	{"connection reset", ErrUnavailable, ""},
+	{": EOF", ErrDenied, ""}, // but one that hangs up later let us in
+	{"EOF", ErrUnavailable, ""},
+	{"dbus: authentication ", ErrUnavailable, ""}, // … or says so
+	{"disconnected from message bus without replying", ErrDenied, ""},
+	{"Remote peer disconnected", ErrDenied, ""}, // dbus-broker's
+	{"dbus: connection closed by user", ErrDenied, ""},
 	// /usr/bin/security exits with the last byte of its OSStatus.
-	{"exit status 36", ErrDenied},      // errSecInteractionNotAllowed: locked, and no screen to ask at
-	{"exit status 51", ErrDenied},      // errSecAuthFailed
-	{"exit status 128", ErrDenied},     // userCanceledErr
-	{"exit status 37", ErrUnavailable}, // errSecNoDefaultKeychain
-	{"exit status 50", ErrUnavailable}, // errSecNoSuchKeychain
-	{"/usr/bin/security: no such file", ErrUnavailable},
-	{"illegal base64 data", ErrDenied},                      // a warning of the tool's behind the secret
-	{"A specified logon session does not exist", ErrDenied}, // as noLogonSession
+	{"exit status 36", ErrDenied, "it is locked: "},              // errSecInteractionNotAllowed: locked, and no screen to ask at
+	{"exit status 51", ErrDenied, ""},                            // errSecAuthFailed
+	{"exit status 128", ErrDenied, "its prompt was dismissed: "}, // userCanceledErr
+	{"exit status 37", ErrUnavailable, ""},                       // errSecNoDefaultKeychain
+	{"exit status 50", ErrUnavailable, ""},                       // errSecNoSuchKeychain
+	{"/usr/bin/security: no such file", ErrUnavailable, ""},
+	{"illegal base64 data", ErrDenied, ""},                      // a warning of the tool's behind the secret
+	{"A specified logon session does not exist", ErrDenied, ""}, // as noLogonSession
 }
 
 // noLogonSession is what Windows says over SSH, in the user's own language: a network logon has no
@@ -70,7 +71,7 @@ func classify(err error) error {
 	}
 	for _, t := range texts {
 		if strings.Contains(text, t.part) {
-			return fmt.Errorf("%w (%s)", t.is, text)
+			return fmt.Errorf("%w (%s%s)", t.is, t.words, text)
 		}
 	}
 	return errors.New(text)

@@ -46,7 +46,10 @@ func lockDir() (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(base, Service, "locks")
-	return dir, os.MkdirAll(dir, 0o700)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("the directory of its lock cannot be made: %w", err)
+	}
+	return dir, nil
 }
 
 func stateDir() (string, error) {

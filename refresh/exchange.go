@@ -107,7 +107,7 @@ func noAnswer(err error, sent bool) *Error {
 	if errors.As(err, &u) {
 		err = u.Err // its text is the method and the address besides
 	}
-	e := &Error{Class: ErrTemporary, Cause: err, Description: "no answer: " + err.Error(), Lost: sent}
+	e := &Error{Class: ErrTemporary, Cause: err, Description: "no answer: " + inWords(err), Lost: sent}
 	var certificate *tls.CertificateVerificationError
 	var name *net.DNSError
 	var noTLS tls.RecordHeaderError
@@ -118,6 +118,16 @@ func noAnswer(err error, sent bool) *Error {
 		e.later = true // a wrong address does not become right within a minute
 	}
 	return e
+}
+
+func inWords(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time is out"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was cut"
+	}
+	return err.Error()
 }
 
 // client is the caller's, or one of our own, and follows no redirect: the form would go along.

@@ -21,18 +21,19 @@ func CheckURL(address string) (string, error) {
 	}
 	u, err := url.Parse(address)
 	switch {
-	case err != nil, u.Hostname() == "", u.User != nil, u.RawQuery != "", u.Fragment != "", !isPrintable(address), !isHost(u.Host):
+	case err != nil, u.Hostname() == "", u.User != nil, u.RawQuery != "", u.Fragment != "", !isPrintable(address), !isHost(u.Host), strings.HasSuffix(u.Hostname(), "."):
 		return "", errors.New("the address of an org looks like https://acme.my.salesforce.com, and this is none")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("the address of an org begins with https://")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return "", errors.New("the address of an org begins with https://, and http:// would show the login to the network")
 	}
-	u.Host = strings.ToLower(strings.TrimRight(u.Host, "."))
+	u.Host = strings.ToLower(u.Host)
 	if page, org := lightning(u.Hostname()); page != "" {
 		return "", fmt.Errorf("it is the address of a page, not of the org: https://ORG%s, use https://ORG%s", page, org)
 	}
-	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
+	path, _, _ := strings.Cut(u.EscapedPath(), "/services/") // of an API's address, which users have at hand
+	return u.Scheme + "://" + u.Host + strings.TrimRight(path, "/"), nil
 }
 
 // lightning tells how the host of a Lightning page ends, and its org's My Domain instead; empty if it

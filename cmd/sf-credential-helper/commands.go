@@ -77,6 +77,9 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 		args[0] = "version"
 	}
 	cmd, ok := find(args[0])
+	if !ok && args[0][:min(1, len(args[0]))] == "-" {
+		return usage("the command comes first, and its options behind it", "sf-credential-helper get -o NAME")
+	}
 	if !ok {
 		return usage("there is no such command", "sf-credential-helper help")
 	}
@@ -91,7 +94,7 @@ func (c *call) dispatch(ctx context.Context, args []string) error {
 		return badFlag(cmd, err)
 	}
 	if c.args = flags.Args(); len(c.args) > cmd.args {
-		return usage("too many arguments (a secret never is one: it comes on stdin)", "sf-credential-helper help "+cmd.name)
+		return usage("too many arguments: -o names the org, and a login or a token comes on stdin", "sf-credential-helper help "+cmd.name)
 	}
 	if err := c.checkCommon(cmd); err != nil {
 		return err
@@ -129,6 +132,9 @@ func badFlag(cmd command, err error) error {
 	switch {
 	case errors.As(err, &value):
 		what = fmt.Sprintf("--%s does not take this value", value.GetFlag().Name)
+		if value.GetFlag().Value.Type() == "duration" {
+			what += " (a time is written 90s, 30m or 2h)"
+		}
 	case errors.As(err, &missing):
 		what = fmt.Sprintf("--%s needs a value", missing.GetFlag().Name)
 	}
@@ -157,7 +163,7 @@ func (c *call) source() (*refresh.Source, error) {
 // print writes the result, whole and at once.
 func (c *call) print(result []byte) error {
 	if _, err := c.stdout.Write(result); err != nil {
-		return fmt.Errorf("stdout: %w", err)
+		return fmt.Errorf("stdout cannot be written: %w", err)
 	}
 	return nil
 }

@@ -60,8 +60,9 @@ is within a minute (or half of its life, if that is shorter), or as these flags 
 	                             export SF_ORG_INSTANCE_URL='…', for eval
 
 The new login is in the keychain before its token is printed. Ctrl-C and other
-signals in the middle of a renewal end the call, and lose nothing. A login is never
-deleted because Salesforce refused it.
+signals in the middle of a renewal end the call once the answer has been kept, or when
+the time is out, and lose nothing. A login is never deleted because Salesforce refused
+it.
 
 A token that is rejected less than 30 s after it was renewed has probably not ended;
 it is renewed, and stderr says so. After five renewals on rejection within a minute
@@ -88,7 +89,8 @@ Flags:
 	    --replace           in place of a login of another org or user, or of one
 	                        that can be renewed where this one cannot
 
-The app's secret, if it has one, is taken from the login or from $SF_CLIENT_SECRET.
+The app's secret, if it has one, is taken from the login or from $SF_CLIENT_SECRET. The
+Salesforce CLI's own app, PlatformCLI, has none.
 
 A login has one owner. If its org rotates refresh tokens, every renewal ends the
 refresh token before, and a copy that is then used ends the login for everybody. So

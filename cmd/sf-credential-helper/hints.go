@@ -41,16 +41,16 @@ func loginHint(err error, o options) string {
 	case errors.Is(err, refresh.ErrRedacted):
 		return storeHint(o)
 	case errors.Is(err, refresh.ErrNoClient):
-		return "name the app that it was given to: " + commandFor("store -i CLIENT_ID", o)
+		return "name the app that it was given to: " + commandFor("store -i CLIENT_ID", o) + " < LOGIN"
 	case errors.Is(err, refresh.ErrNoInstance):
-		return "name the org: " + commandFor("store -r https://YOUR-DOMAIN.my.salesforce.com", o)
+		return "name the org: " + commandFor("store -r https://YOUR-DOMAIN.my.salesforce.com", o) + " < LOGIN"
 	}
 	return "sf-credential-helper help store"
 }
 
 // storeHint is how a human gets a login in.
 func storeHint(o options) string {
-	return "log in: sf org login web -a my; then: sf org auth show-sfdx-auth-url -o my --json | " + commandFor("store", o)
+	return "sf org login web -a my && sf org auth show-sfdx-auth-url -o my --json | " + commandFor("store", o)
 }
 
 // commandFor is a command to type, for the org that the call was about.
@@ -69,6 +69,8 @@ func storeFault(k *keystore.Error, o options) string {
 		return commandFor("erase", o) + ", and keep the login anew: " + commandFor("store", o) + " < LOGIN"
 	case errors.Is(k, context.DeadlineExceeded):
 		return deniedHints[runtime.GOOS] + "; a person who needs longer at the prompt gets it with --timeout"
+	case errors.Is(k, keystore.ErrUnavailable) && strings.Contains(k.Error(), "aliases/default"):
+		return "its service has no keychain yet: log in to the desktop once; in KeePassXC open a database and expose a group of it (Database Settings, Secret Service Integration)"
 	case errors.Is(k, keystore.ErrUnavailable):
 		return unavailableHints[runtime.GOOS]
 	case errors.Is(k, keystore.ErrDenied):
@@ -76,7 +78,7 @@ func storeFault(k *keystore.Error, o options) string {
 	case k.Op == "read":
 		return "try again; what is kept is still there"
 	case k.Op == "locked":
-		return "the locks are in the user's directory for state: sf-credential-helper help kept"
+		return "name a directory for the locks that can be written: export XDG_STATE_HOME=DIR"
 	}
 	return "the keychain can be read and not written: look for a full disk or a file that is read-only; what was kept before is still there"
 }
@@ -99,7 +101,7 @@ func withDefault(m map[string]string, words string) map[string]string {
 	return m
 }
 
-const loopHint = "causes are another host than the instance URL (get -f env tells it), a user without API access, a JWT token at a SOAP API"
+const loopHint = "causes are another host than the instance URL (sf-credential-helper list tells it), a user without API access, a JWT token at a SOAP API"
 
 // refusalHints say whose turn it is, by Salesforce's code and a part of its description in lower
 // case; the first that matches counts.
@@ -136,11 +138,13 @@ func refusalHint(e *refresh.Error, o options) string {
 	case errors.Is(e, refresh.ErrTemporary):
 		return laterHint(e)
 	case e.Host == "":
-		return loopHint + "; get --refresh insists"
+		return loopHint + "; to renew all the same: " + commandFor("get --refresh", o)
 	case strings.HasPrefix(e.Description, "$SSL_CERT_FILE"):
-		return "correct SSL_CERT_FILE, or unset it"
+		return "name a file that is there, or: unset SSL_CERT_FILE"
 	case e.Cause != nil:
 		return "if a proxy of your company re-signs connections, name its certificate: SSL_CERT_FILE=/path/to/ca.pem"
+	case e.Code == "":
+		return "is there a Salesforce org at this address? To change it: " + commandFor("store -r URL", o) + " < LOGIN"
 	}
 	return "ask an administrator of the org what this refusal means for the app"
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sf-credential-helper/refresh/orgtest"
 )
 
 // TestSignalsLoseNothing: Ctrl-C and its like at random moments of a renewal, 200 times, with
@@ -89,6 +91,31 @@ func (w *world) awaitText(o *output, text string) {
 		if time.Now().After(end) {
 			w.Fatalf("no %q in %q", text, o.String())
 		}
+	}
+}
+
+// TestASecondSignalIsObeyed, once the first has been answered with what it may cost.
+func TestASecondSignalIsObeyed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.org.Queue(orgtest.Reply{Hang: true})
+	var stderr output
+	cmd := w.command("", "get", "--refresh", "--timeout", "10m")
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.await(1)
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	w.awaitText(&stderr, "that may cost the login\n")
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	defer time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() }).Stop()
+	_ = cmd.Wait()
+	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v", cmd.ProcessState)
+	}
+	if !w.alive() {
+		t.Error("the org had not acted, and the login is dead")
 	}
 }
 

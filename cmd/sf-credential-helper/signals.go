@@ -15,7 +15,8 @@ import (
 var errSignal = errors.New("stopped by a signal")
 
 // withSignals returns a context that ends with the first signal to stop; caught tells which it was.
-// A renewal under way is finished all the same, and said so to whoever waits for it.
+// A renewal under way is finished all the same, and said so to whoever waits for it; one who has been
+// told, and sends another, is obeyed.
 func withSignals(parent context.Context, stderr io.Writer) (ctx context.Context, caught func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(parent)
 	// A closed pipe is an error of the write to it, not the end of a renewal.
@@ -31,7 +32,13 @@ func withSignals(parent context.Context, stderr io.Writer) (ctx context.Context,
 		first.Store(<-stop)
 		cancel(errSignal)
 		time.Sleep(time.Second)
-		voice{stderr}.say("stopping, once the renewal that is under way has been kept")
+		for len(stop) > 0 {
+			<-stop // of an impatient second, before anything was said
+		}
+		voice{stderr}.say("stopping, once the renewal that is under way has been kept, or when the time is out",
+			"to stop at once interrupt it again; if the org rotates refresh tokens, that may cost the login")
+		dieOf(<-stop)
+		os.Exit(1)
 	}()
 	return ctx, func() os.Signal { s, _ := first.Load().(os.Signal); return s }
 }

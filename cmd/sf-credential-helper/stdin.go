@@ -19,7 +19,7 @@ func onTerminal(stream any) bool {
 
 // readToken reads the rejected token: the first line of stdin.
 func (c *call) readToken(ctx context.Context) (string, error) {
-	const hint = `token=$(printf '%s\n' "$token" | sf-credential-helper get --rejected)`
+	hint := `token=$(printf '%s\n' "$token" | ` + commandFor("get --rejected", c.options) + ")"
 	if onTerminal(c.stdin) {
 		return "", usage("--rejected reads the rejected token from stdin, and stdin is a terminal", hint)
 	}
@@ -31,6 +31,8 @@ func (c *call) readToken(ctx context.Context) (string, error) {
 	switch {
 	case token == "":
 		return "", usage("--rejected reads the rejected token from stdin, and there is nothing on stdin", hint)
+	case strings.ContainsAny(token, " \t\"'{}<>"):
+		return "", usage("what is on stdin is no token: it has blanks, quotes or brackets in it", hint)
 	case len(line) > keystore.MaxSecret:
 		return "", usage("what is on stdin is too long for a token", hint)
 	}

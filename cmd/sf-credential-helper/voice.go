@@ -37,14 +37,13 @@ func (v voice) fail(err error, o options) {
 	v.say(naming(o.org, err), hintFor(err, o))
 }
 
-// naming puts the org in front of errors that do not name it themselves.
+// naming puts the org in front of errors that are about it and do not name it themselves.
 func naming(org string, err error) string {
-	var u *usageError
-	var k *keystore.Error
-	if errors.As(err, &u) || errors.As(err, &k) || errors.Is(err, keystore.ErrInvalid) || errors.Is(err, refresh.ErrLogin) {
-		return err.Error()
+	var refusal *refresh.Error
+	if errors.As(err, &refusal) || errors.Is(err, refresh.ErrConflict) {
+		return org + ": " + err.Error()
 	}
-	return org + ": " + err.Error()
+	return err.Error()
 }
 
 func (v voice) suspect(o options) {
@@ -59,7 +58,7 @@ func (v voice) kept(o options, login refresh.Login) {
 	}
 	var owner string
 	if login.ClientID == cliApp {
-		owner = "give it one owner: it is the Salesforce CLI's too, and where its org rotates refresh tokens, whoever renews first ends it for the other"
+		owner = "give it one owner: the Salesforce CLI has this login too, and where the org rotates refresh tokens, whoever renews first ends it for the other"
 	}
 	v.say(fmt.Sprintf("%s: kept a login for %s (%s)", o.org, at, login.Kind()), "print its token: "+commandFor("get", o), owner)
 }
