@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -353,4 +356,24 @@ func TestContextThatIsOverAsksNobody(t *testing.T) {
 	if n := count(f.Calls()[before:], "GetSecret"); n != 1 {
 		t.Errorf("%d secrets were read", n)
 	}
+}
+
+// A bus whose queue of callers is full says "resource temporarily unavailable", and is there.
+func TestBusyBusIsAskedAgain(t *testing.T) {
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+	busy := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EAGAIN)}
+	calls := 0
+	text, err := call(patient(t), func() (string, error) {
+		if calls++; calls < 3 {
+			return "", busy
+		}
+		return "secret", nil
+	})
+	if text != "secret" || err != nil || calls != 3 {
+		t.Errorf("%q, %v after %d calls", text, err, calls)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = call(ctx, func() (string, error) { return "", busy })
+	mustFail(t, err, context.DeadlineExceeded)
 }

@@ -273,3 +273,16 @@ func TestRetryAfterIsSecondsOrADate(t *testing.T) {
 		t.Errorf("in an hour: %v", d)
 	}
 }
+
+// TestAnEchoOfTheFormIsConcealed, also as the form had it.
+func TestAnEchoOfTheFormIsConcealed(t *testing.T) {
+	rec := record{fields: object{"refresh_token": encode("5Aep=="), "access_token": encode("00D!x")}, own: own{ClientSecret: "a/b"}}
+	for _, said := range []string{"refresh_token=5Aep%3D%3D&client_secret=a%2Fb", "5Aep== a/b 00D!x 00D%21x"} {
+		got := conceal(said, rec)
+		for _, secret := range []string{"5Aep", "00D", "a%2Fb", "a/b"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%q is left", got)
+			}
+		}
+	}
+}
