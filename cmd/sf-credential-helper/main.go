@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 )
 
 func main() {
-	runtime.GOMAXPROCS(1) // get takes a twentieth less: all it does is wait for the keychain
 	ctx, caught := withSignals(context.Background(), os.Stderr)
 	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	if status != 0 {
