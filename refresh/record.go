@@ -157,9 +157,9 @@ func (r record) merge(answer map[string]json.RawMessage, now time.Time) record {
 }
 
 // fit leaves out what the store would not hold: of the fields that nothing here uses the largest. A
-// renewed login must not be lost for the size of something beside it.
+// renewed login must not be lost for the size of something beside it. There is room left for notes.
 func (r record) fit() record {
-	for len(r.encode()) > keystore.MaxSecret {
+	for len(r.encode()) > keystore.MaxSecret-4<<10 {
 		largest := ""
 		for name, raw := range r.fields {
 			if !slices.Contains(needed, name) && len(raw) >= len(r.fields[largest]) {

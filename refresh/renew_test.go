@@ -130,6 +130,17 @@ func TestARenewedLoginIsMadeToFit(t *testing.T) {
 	body := strings.ReplaceAll(string(encode(fields)), `\ufffd`, "\xe9")
 	o.Queue(orgtest.Reply{Status: 200, Body: body})
 	wantToken(t, s, l.AccessToken)
+	edit(t, s, func(rec *record) {
+		rec.fields["id_token"] = encode(strings.Repeat("x", keystore.MaxSecret-len(rec.encode())-50))
+	})
+	o.Queue(orgtest.Reply{Status: 200, Body: `{"access_token":"00Dnext!x"}`})
+	if _, err := s.Renew(soon(t)); !errors.Is(err, keystore.ErrInvalid) {
+		t.Errorf("a record without room for a note: %v", err) // such as none is kept by us
+	}
+	edit(t, s, func(rec *record) { *rec = rec.fit() })
+	if _, err := s.Renew(soon(t)); err != nil {
+		t.Error(err)
+	}
 	rec := recordOf(t, s)
 	if _, ok := rec.fields["id_token"]; ok || rec.text("refresh_token") != now.RefreshToken || rec.text("signature") == "" {
 		t.Error("the record is not what it should be")
