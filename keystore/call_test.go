@@ -197,7 +197,6 @@ func TestLateAnswerIsNotUsed(t *testing.T) {
 	expect(t, one, "other", "another") // by now the late answer is there
 	if _, ok := one.lastSeen("org"); ok || secret != nil {
 		t.Errorf("the late answer was used: %q", secret)
-
 	}
 }
 
@@ -213,8 +212,10 @@ func TestPanicIsDenied(t *testing.T) {
 			f.SetOptions(keychaintest.Options{Locked: true, Answer: keychaintest.Disconnect})
 			err := within(t, func() error { return do(patient(t), k, deed, "org", "new") })
 			mustFail(t, err, ErrDenied)
-			f.SetOptions(keychaintest.Options{})
-			expect(t, k, "org", "old")
+			// Not by a Get: for a moment godbus takes the connection that is closing for a good one.
+			if kept, _ := f.Value("org"); kept != "old" {
+				t.Errorf("the keychain has %q", kept)
+			}
 		})
 	}
 }
