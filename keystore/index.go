@@ -88,7 +88,8 @@ func (k *Keychain) strike(ctx context.Context, ix index, name string) error {
 // deleted the item by other means. It looks again under the lock, for the writer may also be just
 // about to write. To fail at this harms nobody.
 func (k *Keychain) unlist(ctx context.Context, name string) {
-	if ix, err := k.readIndex(ctx); err != nil || !slices.Contains(ix.names(), name) {
+	ix, err := k.readIndex(ctx)
+	if _, listed := ix[name]; err != nil || !listed {
 		return
 	}
 	unlock, err := lock(ctx, indexAccount)
@@ -96,8 +97,7 @@ func (k *Keychain) unlist(ctx context.Context, name string) {
 		return
 	}
 	defer unlock()
-	ix, err := k.readIndex(ctx)
-	if err != nil {
+	if ix, err = k.readIndex(ctx); err != nil {
 		return
 	}
 	if _, err := k.getItem(ctx, account(name)); !errors.Is(err, ErrNotFound) {

@@ -86,11 +86,12 @@ func (k *keeper) keep(secret []byte) error {
 	return err
 }
 
-// detached is a context that ends at the deadline of the caller's and not before.
+// detached is a context that ends at the deadline of the caller's and not before, or for a later keep
+// KeepTime after it: one end for all of them, or each of several that hang would add its own.
 func (k *keeper) detached() (context.Context, context.CancelFunc) {
 	end, _ := k.ctx.Deadline()
-	if k.begun && time.Until(end) < KeepTime {
-		end = time.Now().Add(KeepTime)
+	if k.begun {
+		end = end.Add(KeepTime)
 	}
 	return context.WithDeadline(context.WithoutCancel(k.ctx), end)
 }
