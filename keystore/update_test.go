@@ -227,6 +227,7 @@ func TestStateDirectory(t *testing.T) {
 		}
 	}
 	// What the system knows of the user is used where HOME says nothing.
+	t.Setenv("XDG_STATE_HOME", "")
 	for _, home := range []string{"", "relative"} {
 		t.Setenv("HOME", home)
 		if got, err := stateDir(); err == nil && !filepath.IsAbs(got) {
